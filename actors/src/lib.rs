@@ -1,0 +1,1 @@
+//! The living rooms: one file an actor, in tree order.

@@ -1,0 +1,1 @@
+//! Decks, quotes, holds and the ledger's one decision.

@@ -1,0 +1,1 @@
+//! RTP, RTCP, SDP: who may send where, and what was heard.

@@ -1,0 +1,1 @@
+//! From digits to candidates: dial plan, numbers, trunks, least cost, failover.

@@ -1,0 +1,1 @@
+//! The mechanism of the settings registry: rows, units, aliases, validation.

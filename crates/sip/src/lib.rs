@@ -1,0 +1,1 @@
+//! SIP: wire, uri, digest, transactions, dialogs, bindings.

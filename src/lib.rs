@@ -1,0 +1,1 @@
+//! Tollgate: composition of the rooms.

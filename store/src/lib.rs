@@ -1,0 +1,1 @@
+//! What the platform remembers: the only room that speaks SQL.
