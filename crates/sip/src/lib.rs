@@ -1,1 +1,4 @@
 //! SIP: wire, uri, digest, transactions, dialogs, bindings.
+
+pub mod token;
+pub mod wheel;
