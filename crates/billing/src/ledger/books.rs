@@ -1,0 +1,163 @@
+//! The rows of one transaction: what asks need, what was read, what is to be written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollgate_types::AccountId;
+
+use super::{Ask, AskKey, EntryRow, What};
+use crate::account::{AccountRow, DayRow};
+use crate::calendar::Day;
+use crate::cdr::Cdr;
+use crate::hold::{HoldKey, HoldRow, Holder};
+
+/// What a batch of asks must find in the books. Read `holds` first: their levels name further accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Live holds, or else whether a record (CDR) with this call and leg exists.
+    pub holds: BTreeSet<HoldKey>,
+    /// Accounts, beside those that the holds name.
+    pub accounts: BTreeSet<AccountId>,
+    /// How many live holds name them.
+    pub lines: BTreeSet<Holder>,
+    /// Entries by account and key: is there one already, and what was the balance after it?
+    pub entries: BTreeSet<(AccountId, AskKey)>,
+    /// Rows of the history of days.
+    pub days: BTreeSet<(AccountId, Day)>,
+}
+
+/// The rows a transaction has read, and what became of them.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    pub(super) accounts: BTreeMap<AccountId, AccountRow>,
+    pub(super) holds: BTreeMap<HoldKey, HoldRow>,
+    pub(super) closed: BTreeSet<HoldKey>,
+    pub(super) lines: BTreeMap<Holder, u32>,
+    pub(super) entered: BTreeMap<(AccountId, AskKey), EntryRow>,
+    pub(super) days: BTreeMap<(AccountId, Day), DayRow>,
+    pub(super) changes: Touched,
+}
+
+/// Keys of what has been changed; the rows themselves stay in the books until the end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Touched {
+    pub accounts: BTreeSet<AccountId>,
+    pub holds: BTreeSet<HoldKey>,
+    pub days: BTreeSet<(AccountId, Day)>,
+    pub entries: Vec<EntryRow>,
+    pub records: Vec<Cdr>,
+}
+
+/// What the transaction must write, all of it or nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Only `state` differs from what was read.
+    pub accounts: Vec<AccountRow>,
+    /// Insert or replace.
+    pub holds: Vec<HoldRow>,
+    /// Delete.
+    pub ended: Vec<HoldKey>,
+    /// Insert; (account, number) and (account, key) are unique.
+    pub entries: Vec<EntryRow>,
+    /// Insert; (call, paid leg) is unique, but for those that stand for several attempts.
+    pub records: Vec<Cdr>,
+    /// Insert or replace by (account, day).
+    pub days: Vec<DayRow>,
+}
+
+impl Needs {
+    /// What `asks` need.
+    pub fn of<'a>(asks: impl IntoIterator<Item = &'a Ask>) -> Needs {
+        let mut needs = Needs::default();
+        for ask in asks {
+            match &ask.what {
+                What::Hold(hold) => {
+                    needs.holds.insert(ask.hold_key());
+                    for level in &hold.levels {
+                        needs.accounts.insert(level.account);
+                        needs.lines.insert(Holder::Account(level.account));
+                    }
+                    needs.lines.extend(hold.lines.iter().map(|line| line.holder));
+                }
+                What::Credit(credit) => {
+                    needs.accounts.insert(credit.account);
+                    needs.entries.insert((credit.account, ask.key));
+                }
+                What::AcceptDay { account, day } => {
+                    needs.accounts.insert(*account);
+                    needs.days.insert((*account, *day));
+                }
+                What::Extend(_)
+                | What::Answered(_)
+                | What::Silent(_)
+                | What::Settle(_)
+                | What::Recover(_)
+                | What::Record(_) => {
+                    needs.holds.insert(ask.hold_key());
+                }
+            }
+        }
+        needs
+    }
+}
+
+impl Books {
+    /// An account as read.
+    pub fn put_account(&mut self, row: AccountRow) {
+        self.accounts.insert(row.id, row);
+    }
+
+    /// A live hold as read.
+    pub fn put_hold(&mut self, row: HoldRow) {
+        self.holds.insert(row.key, row);
+    }
+
+    /// There is no live hold, but a record of this leg.
+    pub fn put_closed(&mut self, key: HoldKey) {
+        self.closed.insert(key);
+    }
+
+    /// So many live holds name `holder`.
+    pub fn put_lines(&mut self, holder: Holder, in_use: u32) {
+        self.lines.insert(holder, in_use);
+    }
+
+    /// An entry that exists already under the key of an ask.
+    pub fn put_entry(&mut self, row: EntryRow) {
+        self.entered.insert((row.account, row.key), row);
+    }
+
+    /// A row of the history of days.
+    pub fn put_day(&mut self, row: DayRow) {
+        self.days.insert((row.account, row.window.day), row);
+    }
+
+    /// An account by id.
+    pub fn account(&self, id: AccountId) -> Option<&AccountRow> {
+        self.accounts.get(&id)
+    }
+
+    /// A live hold by key.
+    pub fn hold(&self, key: HoldKey) -> Option<&HoldRow> {
+        self.holds.get(&key)
+    }
+
+    /// What is to be written; the books are then as if just read.
+    pub fn take_changes(&mut self) -> Changes {
+        let touched = std::mem::take(&mut self.changes);
+        let (mut holds, mut ended) = (Vec::new(), Vec::new());
+        for key in touched.holds {
+            match self.holds.get(&key) {
+                Some(row) => holds.push(row.clone()),
+                None => ended.push(key),
+            }
+        }
+        Changes {
+            accounts: touched.accounts.iter().filter_map(|id| self.accounts.get(id).cloned()).collect(),
+            holds,
+            ended,
+            entries: touched.entries,
+            records: touched.records,
+            days: touched.days.iter().filter_map(|key| self.days.get(key).cloned()).collect(),
+        }
+    }
+}
