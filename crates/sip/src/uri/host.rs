@@ -1,0 +1,32 @@
+//! Hosts and ports.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Parts `host:port` at the colon that is not IPv6's own. `None` when a bracket never closes or something but a port follows.
+pub(crate) fn split_host_port(text: &str) -> Option<(&str, Option<&str>)> {
+    let host_end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let rest = text[host_end..].trim_start();
+    match rest.strip_prefix(':') {
+        Some(port) => Some((&text[..host_end], Some(port))),
+        None if rest.is_empty() => Some((&text[..host_end], None)),
+        None => None,
+    }
+}
+
+/// A name (underscores forgiven), an IPv4 address, or an IPv6 address in brackets?
+pub(crate) fn is_host(text: &str) -> bool {
+    if text.starts_with('[') {
+        return bracketed(text).is_some();
+    }
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(is_name) && !text.starts_with(['.', '-'])
+}
+
+/// The host as an address, if it is one.
+pub(crate) fn host_ip(text: &str) -> Option<IpAddr> {
+    if text.starts_with('[') { bracketed(text).map(IpAddr::V6) } else { text.parse().ok().filter(IpAddr::is_ipv4) }
+}
+
+fn bracketed(text: &str) -> Option<Ipv6Addr> {
+    text.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
