@@ -16,6 +16,8 @@ mod rewrite;
 mod start;
 mod status;
 pub mod stream;
+#[cfg(test)]
+pub(crate) mod tests;
 mod text;
 
 pub use answer::{Answer, Malformed};
