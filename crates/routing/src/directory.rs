@@ -1,0 +1,336 @@
+//! What the call path knows: users, accounts, trunks, numbers, routes and domains, as one snapshot.
+//!
+//! A clone shares everything; a change copies what it touches. Readers keep the snapshot they took.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tollgate_types::{AccountId, DidId, E164, Seed, TrunkId, UserId};
+
+use crate::account::Account;
+use crate::country::Country;
+use crate::did::{Did, DidNumbers};
+use crate::domains::Domains;
+use crate::route::{Route, Routes};
+use crate::shards::Shards;
+use crate::trunk::{Egress, Ingress, Ingresses};
+use crate::user::User;
+
+type Few = SmallVec<[UserId; 2]>;
+
+/// The snapshot.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    seed: Seed,
+    version: u64,
+    users: Shards<UserId, Arc<User>>,
+    by_name: Shards<Box<str>, Few>,
+    by_extension: Shards<Box<str>, Few>,
+    by_number: Shards<E164, Few>,
+    by_account: Shards<AccountId, Few>,
+    accounts: Shards<AccountId, Arc<Account>>,
+    dids: Shards<DidId, Arc<Did>>,
+    did_numbers: Shards<E164, DidId>,
+    did_ranges: Arc<Vec<Arc<Did>>>,
+    ingresses: Arc<Ingresses>,
+    egresses: Shards<TrunkId, Arc<Egress>>,
+    routes: Arc<Routes>,
+    domains: Arc<Domains>,
+    country: Option<Country>,
+}
+
+/// One thing that changed, as the store reads it after a write.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A user is new or different.
+    User(User),
+    /// A user is gone.
+    UserGone(UserId),
+    /// An account is new or different.
+    Account(Account),
+    /// An account is gone.
+    AccountGone(AccountId),
+    /// A number or range is new or different.
+    Did(Did),
+    /// A number or range is gone.
+    DidGone(DidId),
+    /// An incoming trunk is new or different.
+    Ingress(Ingress),
+    /// An outgoing trunk is new or different.
+    Egress(Egress),
+    /// A trunk is gone, whichever way it went.
+    TrunkGone(TrunkId),
+    /// The whole routing table.
+    Routes(Vec<Route>),
+}
+
+impl Directory {
+    /// Nobody yet. `country` completes the numbers of users without one of their own.
+    pub fn new(seed: Seed, domains: Domains, country: Option<Country>) -> Directory {
+        Directory {
+            seed,
+            version: 0,
+            users: Shards::new(seed),
+            by_name: Shards::new(seed),
+            by_extension: Shards::new(seed),
+            by_number: Shards::new(seed),
+            by_account: Shards::new(seed),
+            accounts: Shards::new(seed),
+            dids: Shards::new(seed),
+            did_numbers: Shards::new(seed),
+            did_ranges: Arc::default(),
+            ingresses: Arc::new(Ingresses::new([], seed)),
+            egresses: Shards::new(seed),
+            routes: Arc::new(Routes::new([], seed)),
+            domains: Arc::new(domains),
+            country,
+        }
+    }
+
+    /// The snapshot after `changes`, in their order.
+    pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Directory {
+        let mut next = self.clone();
+        next.version += 1;
+        let mut ingresses: Option<Vec<Arc<Ingress>>> = None;
+        let mut ranges_changed = false;
+        for change in changes {
+            match change {
+                Change::User(user) => next.put_user(user),
+                Change::UserGone(id) => next.drop_user(id),
+                Change::Account(account) => drop(next.accounts.insert(account.id, Arc::new(account))),
+                Change::AccountGone(id) => drop(next.accounts.remove(&id)),
+                Change::Did(did) => ranges_changed |= next.put_did(did),
+                Change::DidGone(id) => ranges_changed |= next.drop_did(id),
+                Change::Ingress(trunk) => {
+                    let list = ingresses.get_or_insert_with(|| next.ingresses.iter().cloned().collect());
+                    list.retain(|old| old.id != trunk.id);
+                    list.push(Arc::new(trunk));
+                }
+                Change::Egress(trunk) => drop(next.egresses.insert(trunk.id, Arc::new(trunk))),
+                Change::TrunkGone(id) => {
+                    next.egresses.remove(&id);
+                    if next.ingresses.get(id).is_some() || ingresses.is_some() {
+                        let list = ingresses.get_or_insert_with(|| next.ingresses.iter().cloned().collect());
+                        list.retain(|old| old.id != id);
+                    }
+                }
+                Change::Routes(routes) => next.routes = Arc::new(Routes::new(routes, self.seed)),
+            }
+        }
+        if let Some(list) = ingresses {
+            next.ingresses = Arc::new(Ingresses::new(list, self.seed));
+        }
+        if ranges_changed {
+            next.index_ranges();
+        }
+        next
+    }
+
+    /// Grows with every change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// By row.
+    pub fn user(&self, id: UserId) -> Option<&Arc<User>> {
+        self.users.get(&id)
+    }
+
+    /// By name in a hosted domain; `None` stands for the platform's own, or wherever the name is the only one of its kind.
+    /// Case means nothing in names.
+    pub fn user_named(&self, name: &str, domain: Option<&str>) -> Option<&Arc<User>> {
+        let found = folded(name, |name| self.by_name.get(name))?;
+        let mut users = found.iter().filter_map(|id| self.user(*id));
+        let at_home = |user: &&Arc<User>| match (user.domain.as_deref(), domain) {
+            (None, None) => true,
+            (None, Some(asked)) => asked.eq_ignore_ascii_case(self.domains.realm()),
+            (Some(own), Some(asked)) => asked.eq_ignore_ascii_case(own),
+            (Some(_), None) => false,
+        };
+        match users.clone().find(at_home) {
+            Some(user) => Some(user),
+            // A phone may write our address or another hosted domain where it means the only one of that name.
+            None => users.next().filter(|_| found.len() == 1),
+        }
+    }
+
+    /// The user with this extension inside `tenant`.
+    pub fn extension(&self, tenant: Option<UserId>, extension: &str) -> Option<&Arc<User>> {
+        let found = folded(extension, |extension| self.by_extension.get(extension))?;
+        found.iter().filter_map(|id| self.user(*id)).find(|user| user.tenant == tenant)
+    }
+
+    /// The user whose own number this is; the oldest row where several claim it.
+    pub fn user_with_number(&self, number: &E164) -> Option<&Arc<User>> {
+        self.by_number.get(number)?.iter().min().and_then(|id| self.user(*id))
+    }
+
+    /// All users whom this account pays for.
+    pub fn users_of(&self, account: AccountId) -> &[UserId] {
+        self.by_account.get(&account).map(SmallVec::as_slice).unwrap_or_default()
+    }
+
+    /// All users, in no order.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.users.values()
+    }
+
+    /// How many users there are.
+    pub fn user_count(&self) -> usize {
+        self.users.len()
+    }
+
+    /// By row.
+    pub fn account(&self, id: AccountId) -> Option<&Arc<Account>> {
+        self.accounts.get(&id)
+    }
+
+    /// The account and those above it, at most ten levels: each is held and charged.
+    pub fn chain(&self, id: AccountId) -> impl Iterator<Item = &Arc<Account>> {
+        const LEVELS: usize = 10;
+        let parent = |account: &&Arc<Account>| account.parent.and_then(|parent| self.account(parent));
+        std::iter::successors(self.account(id), parent).take(LEVELS)
+    }
+
+    /// The number or range that `number` belongs to; a single number wins over a range, a narrow range over a wide one.
+    pub fn did(&self, number: &E164) -> Option<&Arc<Did>> {
+        if let Some(did) = self.did_numbers.get(number).and_then(|id| self.dids.get(id)) {
+            return Some(did);
+        }
+        let same_length = |did: &&Arc<Did>| {
+            let (first, last) = did.numbers.ends();
+            let digits = number.digits();
+            first.digits().len() == digits.len() && first.digits() <= digits && digits <= last.digits()
+        };
+        self.did_ranges.iter().filter(same_length).min_by_key(|did| (span_of(did), did.id))
+    }
+
+    /// The incoming trunks.
+    pub fn ingresses(&self) -> &Ingresses {
+        &self.ingresses
+    }
+
+    /// An incoming trunk by row.
+    pub fn ingress(&self, id: TrunkId) -> Option<&Arc<Ingress>> {
+        self.ingresses.get(id)
+    }
+
+    /// An outgoing trunk by row.
+    pub fn egress(&self, id: TrunkId) -> Option<&Arc<Egress>> {
+        self.egresses.get(&id)
+    }
+
+    /// All outgoing trunks, in no order.
+    pub fn egresses(&self) -> impl Iterator<Item = &Arc<Egress>> {
+        self.egresses.values()
+    }
+
+    /// The routing table.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Which domains are ours.
+    pub fn domains(&self) -> &Domains {
+        &self.domains
+    }
+
+    /// Completes the numbers of `user`.
+    pub fn country_of(&self, user: &User) -> Option<Country> {
+        user.country.or(self.country)
+    }
+
+    /// The platform's country.
+    pub fn country(&self) -> Option<Country> {
+        self.country
+    }
+
+    fn put_user(&mut self, user: User) {
+        self.drop_user(user.id);
+        let (id, user) = (user.id, Arc::new(user));
+        add(&mut self.by_name, user.name.to_lowercase().into(), id);
+        add(&mut self.by_account, user.account, id);
+        if let Some(extension) = &user.extension {
+            add(&mut self.by_extension, extension.to_lowercase().into(), id);
+        }
+        for number in user.caller_id.iter().chain(&user.numbers) {
+            add(&mut self.by_number, *number, id);
+        }
+        self.users.insert(id, user);
+    }
+
+    fn drop_user(&mut self, id: UserId) {
+        let Some(user) = self.users.remove(&id) else { return };
+        take(&mut self.by_name, &user.name.to_lowercase().into(), id);
+        take(&mut self.by_account, &user.account, id);
+        if let Some(extension) = &user.extension {
+            take(&mut self.by_extension, &extension.to_lowercase().into(), id);
+        }
+        for number in user.caller_id.iter().chain(&user.numbers) {
+            take(&mut self.by_number, number, id);
+        }
+    }
+
+    /// Says whether ranges are affected.
+    fn put_did(&mut self, did: Did) -> bool {
+        let was_range = self.drop_did(did.id);
+        let did = Arc::new(did);
+        if let (DidNumbers::One(number), true) = (did.numbers, did.enabled) {
+            self.did_numbers.insert(number, did.id);
+        }
+        let is_range = matches!(did.numbers, DidNumbers::Range(..));
+        self.dids.insert(did.id, did);
+        was_range || is_range
+    }
+
+    fn drop_did(&mut self, id: DidId) -> bool {
+        let Some(did) = self.dids.remove(&id) else { return false };
+        match did.numbers {
+            DidNumbers::One(number) => {
+                if self.did_numbers.get(&number) == Some(&id) {
+                    self.did_numbers.remove(&number);
+                }
+                false
+            }
+            DidNumbers::Range(..) => true,
+        }
+    }
+
+    fn index_ranges(&mut self) {
+        let is_range = |did: &&Arc<Did>| did.enabled && matches!(did.numbers, DidNumbers::Range(..));
+        self.did_ranges = Arc::new(self.dids.values().filter(is_range).cloned().collect());
+    }
+}
+
+/// Looks up by the folded spelling, without an allocation where the text is folded already.
+fn folded<T>(text: &str, look: impl FnOnce(&str) -> T) -> T {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+        look(&text.to_lowercase())
+    } else {
+        look(text)
+    }
+}
+
+fn span_of(did: &Did) -> u64 {
+    let (first, last) = did.numbers.ends();
+    let value = |number: E164| number.digits().parse::<u64>().unwrap_or(0);
+    value(last).saturating_sub(value(first))
+}
+
+fn add<K: Eq + std::hash::Hash + Clone>(index: &mut Shards<K, Few>, key: K, id: UserId) {
+    let mut list = index.get(&key).cloned().unwrap_or_default();
+    if !list.contains(&id) {
+        list.push(id);
+    }
+    index.insert(key, list);
+}
+
+fn take<K: Eq + std::hash::Hash + Clone>(index: &mut Shards<K, Few>, key: &K, id: UserId) {
+    let Some(list) = index.get(key) else { return };
+    let rest: Few = list.iter().copied().filter(|each| *each != id).collect();
+    if rest.is_empty() {
+        index.remove(key);
+    } else {
+        index.insert(key.clone(), rest);
+    }
+}

@@ -1,0 +1,206 @@
+//! Which trunk is this? Answered from the transport's source and the number's prefix, never from a header that names one.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+use tollgate_types::{Map, Seed, TrunkId};
+
+use super::ingress::{Ingress, NumberFrom};
+
+/// What a request shows of its sender before anything is proven.
+#[derive(Clone, Copy, Debug)]
+pub struct Approach<'a> {
+    /// Where it came from, as the socket says.
+    pub source: SocketAddr,
+    /// The Request-URI's user part, as it stands.
+    pub request_user: &'a str,
+    /// The To header's user part, as it stands.
+    pub to_user: &'a str,
+    /// The From header's user part; proves nothing, serves only the modes that ask for a user name.
+    pub from_user: &'a str,
+}
+
+/// Who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identified {
+    /// This trunk, and the number it dialled without its secret prefix.
+    Trunk {
+        /// The trunk.
+        trunk: Arc<Ingress>,
+        /// What it dialled.
+        number: String,
+    },
+    /// This trunk if it answers a challenge with its own user name.
+    NeedDigest {
+        /// The trunk.
+        trunk: Arc<Ingress>,
+        /// What it dialled.
+        number: String,
+    },
+    /// The source is a trunk's, but its prefix or user name is missing or wrong: refused, unless the request carries a
+    /// user's own credentials (phones may share an address with a trunk).
+    WrongProof,
+    /// No trunk: a user's phone, or a stranger.
+    Unknown,
+}
+
+/// All ingress trunks with their indexes.
+#[derive(Clone, Debug)]
+pub struct Ingresses {
+    by_id: Map<TrunkId, Arc<Ingress>>,
+    by_username: Map<Box<str>, TrunkId>,
+    /// Enabled ones with a single address among their sources.
+    by_host: Map<IpAddr, Vec<TrunkId>>,
+    /// Enabled ones with a network among their sources.
+    by_net: Vec<TrunkId>,
+    /// Enabled ones that come from anywhere.
+    anywhere: Vec<TrunkId>,
+}
+
+impl Ingresses {
+    /// Indexes `trunks`.
+    pub fn new(trunks: impl IntoIterator<Item = Arc<Ingress>>, seed: Seed) -> Ingresses {
+        let mut all = Ingresses {
+            by_id: seed.map(),
+            by_username: seed.map(),
+            by_host: seed.map(),
+            by_net: Vec::new(),
+            anywhere: Vec::new(),
+        };
+        for trunk in trunks {
+            all.by_id.insert(trunk.id, trunk.clone());
+            if !trunk.enabled {
+                continue;
+            }
+            if let Some(username) = &trunk.username {
+                all.by_username.insert(username.clone(), trunk.id);
+            }
+            if !trunk.auth.wants_source() {
+                all.anywhere.push(trunk.id);
+                continue;
+            }
+            for source in &trunk.sources {
+                let list = match source.net.is_host() {
+                    true => all.by_host.entry(source.net.first()).or_default(),
+                    false => &mut all.by_net,
+                };
+                if !list.contains(&trunk.id) {
+                    list.push(trunk.id);
+                }
+            }
+        }
+        all
+    }
+
+    /// By its row.
+    pub fn get(&self, id: TrunkId) -> Option<&Arc<Ingress>> {
+        self.by_id.get(&id)
+    }
+
+    /// The enabled trunk that answers challenges as `username`.
+    pub fn named(&self, username: &str) -> Option<&Arc<Ingress>> {
+        self.by_username.get(username).and_then(|id| self.get(*id))
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Ingress>> {
+        self.by_id.values()
+    }
+
+    /// Is `address` one that some trunk comes from?
+    pub fn knows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.by_host.contains_key(&address)
+            || self.of(&self.by_net).any(|trunk| trunk.sources.iter().any(|source| source.net.has(address)))
+    }
+
+    fn of<'a>(&'a self, ids: &'a [TrunkId]) -> impl Iterator<Item = &'a Arc<Ingress>> {
+        ids.iter().filter_map(|id| self.get(*id))
+    }
+}
+
+/// How well a trunk fits; the greater wins. A port is worth more than a longer network, that more than a longer prefix,
+/// and of equals the older trunk is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fit {
+    port: bool,
+    bits: u8,
+    prefix: usize,
+    username: bool,
+    older: std::cmp::Reverse<TrunkId>,
+}
+
+/// Names the trunk behind a request. Several may fit: the most specific wins, whatever order they were made in.
+pub fn identify(ingresses: &Ingresses, approach: &Approach<'_>) -> Identified {
+    let address = approach.source.ip().to_canonical();
+    let here = ingresses.by_host.get(&address).map(Vec::as_slice).unwrap_or_default();
+    let mut best: Option<(Fit, &Arc<Ingress>)> = None;
+    let mut source_known = false;
+    for trunk in ingresses.of(here).chain(ingresses.of(&ingresses.by_net)).chain(ingresses.of(&ingresses.anywhere)) {
+        let Some((port, bits)) = source_fit(trunk, approach.source) else { continue };
+        source_known |= trunk.auth.wants_source();
+        let Some(prefix) = prefix_fit(trunk, dialled(trunk, approach)) else { continue };
+        let username = names_itself(trunk, approach);
+        // One that is known only by name shows it before anything is said about a challenge.
+        if trunk.auth.wants_username() && !(username || trunk.auth.wants_source() && trunk.auth.wants_digest()) {
+            continue;
+        }
+        let fit = Fit { port, bits, prefix, username, older: std::cmp::Reverse(trunk.id) };
+        if best.as_ref().is_none_or(|(best, _)| fit > *best) {
+            best = Some((fit, trunk));
+        }
+    }
+    match best {
+        Some((fit, trunk)) => {
+            let number = dialled(trunk, approach)[fit.prefix..].to_owned();
+            let trunk = trunk.clone();
+            match trunk.auth.wants_digest() {
+                true => Identified::NeedDigest { trunk, number },
+                false => Identified::Trunk { trunk, number },
+            }
+        }
+        None if source_known => Identified::WrongProof,
+        None => Identified::Unknown,
+    }
+}
+
+fn dialled<'a>(trunk: &Ingress, approach: &Approach<'a>) -> &'a str {
+    match trunk.number_from {
+        NumberFrom::Uri => approach.request_user,
+        NumberFrom::To => approach.to_user,
+    }
+}
+
+/// Whether a port was asked for, and how many bits of the address.
+fn source_fit(trunk: &Ingress, peer: SocketAddr) -> Option<(bool, u8)> {
+    if !trunk.auth.wants_source() {
+        return Some((false, 0));
+    }
+    trunk
+        .sources
+        .iter()
+        .filter(|source| match trunk.auth.wants_port() {
+            true => source.port.is_some() && source.has(peer),
+            false => source.has(peer),
+        })
+        .map(|source| (source.port.is_some(), source.net.bits()))
+        .max()
+}
+
+/// How many bytes to strip; `None` where the prefix is asked for and not there.
+fn prefix_fit(trunk: &Ingress, number: &str) -> Option<usize> {
+    let prefix = trunk.prefix.as_bytes();
+    let given = number.as_bytes().get(..prefix.len());
+    let fits = given.is_some_and(|given| bool::from(given.ct_eq(prefix)));
+    match (fits, trunk.auth.wants_prefix()) {
+        (true, true) if prefix.is_empty() => None,
+        (true, _) if number.is_char_boundary(prefix.len()) => Some(prefix.len()),
+        (_, true) => None,
+        (_, false) => Some(0),
+    }
+}
+
+fn names_itself(trunk: &Ingress, approach: &Approach<'_>) -> bool {
+    trunk.auth.wants_username() && trunk.username.as_deref().is_some_and(|name| name == approach.from_user)
+}

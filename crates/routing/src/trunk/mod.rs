@@ -1,0 +1,11 @@
+//! Peer carriers and wholesalers, one record for each direction.
+
+mod egress;
+mod identify;
+mod ingress;
+mod source;
+
+pub use egress::{Credentials, Egress, EgressUri};
+pub use identify::{Approach, Identified, Ingresses, identify};
+pub use ingress::{Ingress, NumberFrom};
+pub use source::{BadSource, Net, Source};
