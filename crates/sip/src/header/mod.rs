@@ -10,6 +10,8 @@ mod param;
 mod reason;
 mod replaces;
 mod session_expires;
+#[cfg(test)]
+mod tests;
 mod via;
 
 pub use contact::Contacts;

@@ -5,6 +5,8 @@ mod compare;
 mod escape;
 mod host;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
