@@ -1,1 +1,29 @@
 //! A call: two dialogs, one admission, and a file for each thing that can happen to it.
+//!
+//! ```text
+//! INVITE → admission → hold → locate → ports → B legs → 18x → 200, ACK → extend … → BYE → settle with its record
+//! ```
+//! [`Call`] is pure: [`Event`]s go in with the time, [`Action`]s come out, and the shell that owns the sockets, the ledger
+//! and the relay does them. What may happen to a call has one file each in [`on`].
+
+mod action;
+pub mod admission;
+mod errand;
+mod event;
+mod handover;
+mod hunt;
+mod leg;
+mod paid;
+mod party;
+pub mod policy;
+pub mod refusal;
+mod session;
+mod timers;
+
+pub use action::{Action, MediaOrder, Note};
+pub use admission::{Admission, Candidate, Plan, PlanAsk};
+pub use event::{Client, Event, Query};
+pub use handover::{DialogName, Handover};
+pub use leg::LegId;
+pub use party::{Caller, Claim, Identity, Login, Party, Place, Target};
+pub use policy::{Host, Policy};
