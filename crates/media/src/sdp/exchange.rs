@@ -6,8 +6,6 @@
 //! Either leg may offer, in INVITE, 200 (delayed offer), ACK, PRACK or UPDATE: the exchange does not care what carries
 //! it. A refused offer leaves everything as it was. A fork that answers by itself gets a clone.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use smallvec::SmallVec;
 

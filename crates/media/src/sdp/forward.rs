@@ -109,13 +109,13 @@ fn attributes(section: Section<'_>, hidden: &[&str], direction: Option<Direction
             continue;
         }
         let (name, body) = attribute(value);
-        let crosses = !OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
-            && !(name.eq_ignore_ascii_case("group") && body.to_ascii_uppercase().starts_with("BUNDLE"))
-            && !(name.eq_ignore_ascii_case("ssrc") && body.contains("cname:"))
-            && !(direction.is_some() && Direction::named(value).is_some())
-            && !hidden.iter().any(|host| names(value, host))
-            && !holds_address(value);
-        if crosses {
+        let stays = OWN.iter().any(|own| own.eq_ignore_ascii_case(name))
+            || (name.eq_ignore_ascii_case("group") && body.to_ascii_uppercase().starts_with("BUNDLE"))
+            || (name.eq_ignore_ascii_case("ssrc") && body.contains("cname:"))
+            || (direction.is_some() && Direction::named(value).is_some())
+            || hidden.iter().any(|host| names(value, host))
+            || holds_address(value);
+        if !stays {
             let _ = write!(out, "a={value}\r\n");
         }
     }
