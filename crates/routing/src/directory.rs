@@ -188,7 +188,7 @@ impl Directory {
     /// The account and those above it, at most ten levels: each is held and charged.
     pub fn chain(&self, id: AccountId) -> impl Iterator<Item = &Arc<Account>> {
         const LEVELS: usize = 10;
-        let parent = |account: &&Arc<Account>| account.parent.and_then(|parent| self.account(parent));
+        let parent = |account: &&Arc<Account>| account.terms.parent.and_then(|parent| self.account(parent));
         std::iter::successors(self.account(id), parent).take(LEVELS)
     }
 

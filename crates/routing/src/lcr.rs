@@ -1,1 +1,263 @@
-//! Being written.
+//! Carriers for a number, in the order to try them, with the reason of each place.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tollgate_types::{Money, Mono, Prefix, RouteId, TrunkId};
+
+use crate::directory::Directory;
+use crate::route::Route;
+use crate::trunk::Egress;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The number, or the emergency number.
+    pub digits: &'a str,
+    /// Is it peak time by the platform's calendar?
+    pub peak: bool,
+    /// An emergency passes capacity and rests, and asks emergency routes first.
+    pub emergency: bool,
+    /// Random for each call: it shares calls by weight.
+    pub draw: u64,
+    /// Now, to judge rests.
+    pub now: Mono,
+}
+
+/// How a carrier is, as its actor knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Does it answer OPTIONS? True where it is not asked.
+    pub well: bool,
+    /// Until when it asked for rest by 503 with Retry-After.
+    pub rest_demanded: Option<Mono>,
+    /// Until when we let it rest because it was not reached.
+    pub rest_inferred: Option<Mono>,
+    /// Calls it carries now.
+    pub in_use: u32,
+}
+
+/// What a carrier would charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buy {
+    /// The price of a usual call of one minute, in the platform's currency.
+    Costs(Money),
+    /// Its deck has no price, or it has no deck: after all that have one.
+    Unknown,
+    /// Its deck blocks the number.
+    Blocked,
+}
+
+/// One carrier to try.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// By which row.
+    pub route: Arc<Route>,
+    /// By which trunk.
+    pub trunk: Arc<Egress>,
+    /// What it costs, where that is known.
+    pub cost: Option<Money>,
+    /// Why it stands where it stands.
+    pub place: Place,
+}
+
+/// Why a candidate stands where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Drawn by weight within its priority.
+    Weight,
+    /// By cost within its priority.
+    Cost,
+    /// Last, because it was not reached lately, or (for an emergency) is not well.
+    LastResort,
+}
+
+/// Why a route is not tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// It holds at other hours.
+    Band,
+    /// Its trunk is gone or disabled.
+    Disabled,
+    /// A longer prefix has routes.
+    ShorterPrefix(Prefix),
+    /// The carrier does not answer.
+    Unwell,
+    /// The carrier asked for rest.
+    Resting,
+    /// All its lines are in use.
+    Full {
+        /// Calls now.
+        in_use: u32,
+        /// Calls at most.
+        most: u32,
+    },
+    /// The carrier's deck blocks the number.
+    Blocked,
+    /// The same trunk has an earlier place.
+    Repeated,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Default)]
+pub struct Ranking {
+    /// Whom to try, in order.
+    pub candidates: Vec<Candidate>,
+    /// Whom not, and why.
+    pub left_out: Vec<(RouteId, TrunkId, LeftOut)>,
+}
+
+/// Orders the carriers for a number.
+///
+/// The longest prefix that has a route of an enabled trunk at this hour decides which routes count; shorter ones serve
+/// other numbers. Among those: lower priority first; within a priority first those with a weight, drawn in proportion to it
+/// (RFC 2782), then the others by cost, unknown cost last; of equals the older row.
+pub fn rank(
+    directory: &Directory,
+    ask: Ask<'_>,
+    health: impl Fn(TrunkId) -> Health,
+    buy: impl Fn(&Egress) -> Buy,
+) -> Ranking {
+    let mut ranking = Ranking::default();
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut group: Option<Prefix> = None;
+    let mut consider = |route: &Arc<Route>, ranking: &mut Ranking, group: &mut Option<Prefix>| {
+        let trunk = directory.egress(route.trunk).filter(|trunk| trunk.enabled);
+        let verdict = match trunk {
+            _ if group.is_some_and(|longest| longest != route.prefix) => {
+                Err(LeftOut::ShorterPrefix(group.unwrap_or_default()))
+            }
+            _ if !route.band.holds(ask.peak) => Err(LeftOut::Band),
+            None => Err(LeftOut::Disabled),
+            Some(trunk) => {
+                *group = Some(route.prefix);
+                judge(trunk, ask, &health(trunk.id), buy(trunk)).map(|(cost, place)| {
+                    let place = if place == Place::Cost && route.weight > 0 { Place::Weight } else { place };
+                    Candidate { route: route.clone(), trunk: trunk.clone(), cost, place }
+                })
+            }
+        };
+        match verdict {
+            Ok(candidate) => found.push(candidate),
+            Err(why) => ranking.left_out.push((route.id, route.trunk, why)),
+        }
+    };
+    if ask.emergency {
+        let fits = |route: &&Arc<Route>| ask.digits.starts_with(route.prefix.digits());
+        let mut routes: Vec<_> = directory.routes().emergency().iter().filter(fits).collect();
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.digits().len()));
+        for route in routes {
+            consider(route, &mut ranking, &mut group);
+        }
+    }
+    if group.is_none() {
+        for routes in directory.routes().fitting(ask.digits) {
+            for route in routes {
+                consider(route, &mut ranking, &mut group);
+            }
+        }
+    }
+    order(&mut found, ask.draw);
+    for candidate in found {
+        if ranking.candidates.iter().any(|earlier| earlier.trunk.id == candidate.trunk.id) {
+            ranking.left_out.push((candidate.route.id, candidate.trunk.id, LeftOut::Repeated));
+        } else {
+            ranking.candidates.push(candidate);
+        }
+    }
+    ranking
+}
+
+fn judge(trunk: &Egress, ask: Ask<'_>, health: &Health, buy: Buy) -> Result<(Option<Money>, Place), LeftOut> {
+    let cost = match buy {
+        Buy::Costs(cost) => Some(cost),
+        Buy::Unknown => None,
+        Buy::Blocked if ask.emergency => None,
+        Buy::Blocked => return Err(LeftOut::Blocked),
+    };
+    let rests = |until: Option<Mono>| until.is_some_and(|until| until > ask.now);
+    if ask.emergency {
+        let doubtful = !health.well || rests(health.rest_demanded) || rests(health.rest_inferred);
+        return Ok((cost, if doubtful { Place::LastResort } else { Place::Cost }));
+    }
+    match trunk.max_lines {
+        _ if !health.well => Err(LeftOut::Unwell),
+        _ if rests(health.rest_demanded) => Err(LeftOut::Resting),
+        Some(most) if health.in_use >= most => Err(LeftOut::Full { in_use: health.in_use, most }),
+        _ if rests(health.rest_inferred) => Ok((cost, Place::LastResort)),
+        _ => Ok((cost, Place::Cost)),
+    }
+}
+
+fn order(found: &mut Vec<Candidate>, draw: u64) {
+    found.sort_by_key(|candidate| {
+        let last = candidate.place == Place::LastResort;
+        (last, candidate.route.priority, candidate.place, candidate.cost.is_none(), candidate.cost, candidate.route.id)
+    });
+    // Draw the weighted ones of each priority in turn; they stand together now.
+    let mut draws = Draws(draw);
+    let mut start = 0;
+    while start < found.len() {
+        let (place, priority) = (found[start].place, found[start].route.priority);
+        let same = |each: &&Candidate| each.place == place && each.route.priority == priority;
+        let end = start + found[start..].iter().take_while(same).count();
+        if place == Place::Weight {
+            for next in start..end {
+                let total: u64 = found[next..end].iter().map(|each| u64::from(each.route.weight)).sum();
+                let mut left = draws.below(total);
+                let drawn = found[next..end].iter().position(|each| {
+                    let weight = u64::from(each.route.weight);
+                    let hit = left < weight;
+                    left = left.saturating_sub(weight);
+                    hit
+                });
+                found[next..end].swap(0, drawn.unwrap_or(0));
+            }
+        }
+        start = end;
+    }
+}
+
+/// SplitMix64: a few draws out of one random number.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        ((u128::from(mixed) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+impl Health {
+    /// Well, rested and idle.
+    pub const FINE: Health = Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 };
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Place::Weight => "drawn by weight",
+            Place::Cost => "by cost",
+            Place::LastResort => "last resort: not reached lately",
+        })
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LeftOut::Band => f.write_str("holds at other hours"),
+            LeftOut::Disabled => f.write_str("its trunk is disabled"),
+            LeftOut::ShorterPrefix(longest) => write!(f, "the longer prefix {longest} has routes"),
+            LeftOut::Unwell => f.write_str("the carrier does not answer"),
+            LeftOut::Resting => f.write_str("the carrier asked for rest"),
+            LeftOut::Full { in_use, most } => write!(f, "{in_use} of {most} lines are in use"),
+            LeftOut::Blocked => f.write_str("its deck blocks the number"),
+            LeftOut::Repeated => f.write_str("its trunk is tried earlier"),
+        }
+    }
+}
