@@ -10,6 +10,8 @@ mod message;
 mod method;
 mod name;
 mod parse;
+#[cfg(test)]
+mod properties;
 mod request;
 mod response;
 mod rewrite;
