@@ -93,7 +93,7 @@ fn completed(event: Event) -> (State, Effects) {
 
 #[cfg(test)]
 mod tests {
-    use super::Effect::*;
+    use super::Effect::{Arm, Deliver, Quiet, Send, TellTimedOut, TellUnreachable};
     use super::Event::*;
     use super::State::*;
     use super::*;

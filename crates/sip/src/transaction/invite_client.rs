@@ -139,7 +139,7 @@ fn fail(timers: &Timers, reliable: bool) -> (State, Effects) {
 
 #[cfg(test)]
 mod tests {
-    use super::Effect::*;
+    use super::Effect::{Ack, Arm, Deliver, DeliverStray, Quiet, Send, TellTimedOut, TellUnreachable};
     use super::Event::*;
     use super::State::*;
     use super::*;

@@ -127,7 +127,7 @@ fn accepted(again: Duration, acked: bool, event: Event, timers: &Timers) -> (Sta
 
 #[cfg(test)]
 mod tests {
-    use super::Effect::*;
+    use super::Effect::{Arm, Deliver, Quiet, Send, TellAckMissing, TellCancelled};
     use super::Event::*;
     use super::State::*;
     use super::*;

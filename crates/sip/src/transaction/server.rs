@@ -84,7 +84,7 @@ fn completed(event: Event) -> (State, Effects) {
 mod tests {
     use std::time::Duration;
 
-    use super::Effect::*;
+    use super::Effect::{Arm, Deliver, Send};
     use super::Event::*;
     use super::State::*;
     use super::*;
