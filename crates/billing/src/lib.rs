@@ -6,17 +6,21 @@
 pub mod account;
 pub mod calendar;
 pub mod cdr;
+pub mod charge;
+pub mod credit;
 pub mod currency;
 
 pub mod hold;
+pub mod increment;
 pub mod ledger;
 pub mod policy;
 pub mod price;
+pub mod quote;
 
 pub use account::{AccountKind, AccountRow, AccountTerms, Mode};
 pub use calendar::{Day, Month, Zone};
 pub use cdr::{CallKind, Cause, Cdr};
 pub use hold::{HoldKey, HoldRow};
 pub use ledger::{Ask, AskKey, Books, Changes, Outcome, apply};
-pub use policy::Policy;
+pub use policy::{Policy, Rules};
 pub use price::{Price, PricePlan};

@@ -23,13 +23,21 @@ pub struct DayWindow {
     pub accepted: bool,
 }
 
-/// One row of an account's history of days: the latest state of its window.
+/// One row of an account's history of days, without what is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayRow {
     /// Whose.
     pub account: AccountId,
-    /// What.
-    pub window: DayWindow,
+    /// Which.
+    pub day: Day,
+    /// Charged.
+    pub spend: Money,
+    /// Milliseconds talked.
+    pub talk_ms: u64,
+    /// See [`DayWindow::capped`].
+    pub capped: Option<Money>,
+    /// See [`DayWindow::accepted`].
+    pub accepted: bool,
 }
 
 impl DayWindow {
@@ -38,11 +46,25 @@ impl DayWindow {
         DayWindow { day, ..DayWindow::default() }
     }
 
+    /// As history keeps it.
+    pub fn row(&self, account: AccountId) -> DayRow {
+        let DayWindow { day, spend, talk_ms, capped, accepted, .. } = *self;
+        DayRow { account, day, spend, talk_ms, capped, accepted }
+    }
+
     /// What the day teaches: its spend; but a day that was capped only what was usual, until somebody accepts it.
     pub fn contribution(&self) -> Money {
         match self.capped {
             Some(usual) if !self.accepted => self.spend.min(usual),
             _ => self.spend,
         }
+    }
+}
+
+impl DayRow {
+    /// As a window that nothing is held of.
+    pub fn window(&self) -> DayWindow {
+        let DayRow { day, spend, talk_ms, capped, accepted, .. } = *self;
+        DayWindow { day, spend, held: Money::ZERO, talk_ms, capped, accepted }
     }
 }

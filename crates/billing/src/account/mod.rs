@@ -5,12 +5,15 @@ mod months;
 mod peaks;
 mod state;
 mod terms;
+mod windows;
 
 pub use days::{DayRow, DayWindow};
 pub use months::MonthWindow;
 pub use peaks::Peaks;
-pub use state::{AccountState, Windows};
+pub use state::AccountState;
+pub(crate) use state::LARGEST;
 pub use terms::{AccountKind, AccountTerms, Mode};
+pub use windows::Windows;
 
 use serde::{Deserialize, Serialize};
 use tollgate_types::AccountId;

@@ -128,7 +128,7 @@ impl Books {
 
     /// A row of the history of days.
     pub fn put_day(&mut self, row: DayRow) {
-        self.days.insert((row.account, row.window.day), row);
+        self.days.insert((row.account, row.day), row);
     }
 
     /// An account by id.
@@ -157,7 +157,13 @@ impl Books {
             ended,
             entries: touched.entries,
             records: touched.records,
-            days: touched.days.iter().filter_map(|key| self.days.get(key).cloned()).collect(),
+            days: touched.days.iter().filter_map(|(id, day)| self.day_row(*id, *day)).collect(),
         }
+    }
+
+    /// The day as the account carries it, else as history does.
+    pub(super) fn day_row(&self, id: AccountId, day: Day) -> Option<DayRow> {
+        let carried = self.accounts.get(&id).and_then(|row| row.state.windows.as_ref()?.day(day));
+        carried.map(|window| window.row(id)).or_else(|| self.days.get(&(id, day)).cloned())
     }
 }

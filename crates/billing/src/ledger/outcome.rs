@@ -75,7 +75,7 @@ pub enum Fault {
     /// The same key for something else.
     #[error("the key was used for another kind of ask")]
     KeyReused,
-    /// Not built.
-    #[error("this ask is not supported")]
-    Unsupported,
+    /// A day without spend.
+    #[error("the account has no spend on that day")]
+    UnknownDay,
 }
