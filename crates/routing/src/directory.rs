@@ -334,3 +334,127 @@ fn take<K: Eq + std::hash::Hash + Clone>(index: &mut Shards<K, Few>, key: &K, id
         index.insert(key.clone(), rest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tollgate_billing::account::AccountTerms;
+
+    use super::*;
+
+    fn empty() -> Directory {
+        let seed = Seed([3; 4]);
+        Directory::new(seed, Domains::new("voip.test", ["acme.test"], seed), None)
+    }
+
+    fn number(text: &str) -> E164 {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_changed_user_is_found_by_his_new_names_alone() {
+        let mut user = User::new(UserId(1), "alice", AccountId(1));
+        user.extension = Some("101".into());
+        user.numbers = [number("361")].into();
+        let before = empty().with([Change::User(user.clone())]);
+        user.name = "Alicia".into();
+        user.extension = None;
+        user.numbers = [number("362")].into();
+        user.account = AccountId(2);
+        let after = before.with([Change::User(user)]);
+        assert!(before.user_named("ALICE", None).is_some() && before.extension(None, "101").is_some());
+        assert!(after.user_named("alice", None).is_none() && after.extension(None, "101").is_none());
+        assert_eq!(after.user_named("alicia", Some("voip.test")).unwrap().id, UserId(1));
+        assert!(after.user_with_number(&number("361")).is_none() && after.user_with_number(&number("362")).is_some());
+        assert_eq!((after.users_of(AccountId(1)).len(), after.users_of(AccountId(2)).len()), (0, 1));
+        let gone = after.with([Change::UserGone(UserId(1))]);
+        assert_eq!((gone.user_count(), after.user_count()), (0, 1));
+        assert!(gone.user_named("alicia", None).is_none() && gone.version() == 3);
+    }
+
+    #[test]
+    fn single_numbers_win_over_ranges_and_narrow_over_wide() {
+        let did = |id, numbers, enabled| {
+            Change::Did(Did {
+                id: DidId(id),
+                numbers,
+                user: UserId(id),
+                inbound_deck: None,
+                uri: Default::default(),
+                enabled,
+            })
+        };
+        let range = |first, last| DidNumbers::range(number(first), number(last)).unwrap();
+        let all = empty().with([
+            did(1, range("3610000", "3619999"), true),
+            did(2, range("3612000", "3612999"), true),
+            did(3, DidNumbers::One(number("3612345")), true),
+            did(4, DidNumbers::One(number("3612346")), false),
+        ]);
+        for (digits, row) in [
+            ("3612345", 3),
+            ("3612346", 2),
+            ("3612000", 2),
+            ("3619999", 1),
+            ("361999", 0),
+            ("36199990", 0),
+            ("3620000", 0),
+        ] {
+            assert_eq!(all.did(&number(digits)).map_or(0, |did| did.id.0), row, "{digits}");
+        }
+        let moved = all.with([Change::DidGone(DidId(3)), did(2, DidNumbers::One(number("449")), true)]);
+        assert_eq!(moved.did(&number("3612345")).unwrap().id, DidId(1));
+        assert_eq!(moved.did(&number("449")).unwrap().id, DidId(2));
+        assert!(DidNumbers::range(number("99"), number("100")).is_none());
+    }
+
+    #[test]
+    fn a_chain_ends_even_where_rows_go_round() {
+        let account = |id, parent| {
+            let terms = AccountTerms { parent: Some(AccountId(parent)), ..AccountTerms::default() };
+            Change::Account(Account {
+                id: AccountId(id),
+                name: "a".into(),
+                owner: None,
+                terms: Arc::new(terms),
+                deck: None,
+                local_only: false,
+                main_number: None,
+            })
+        };
+        let all = empty().with([account(1, 2), account(2, 3), account(7, 7)]);
+        assert_eq!(all.chain(AccountId(1)).count(), 2);
+        assert_eq!(all.chain(AccountId(7)).count(), 10);
+        assert_eq!(all.chain(AccountId(9)).count(), 0);
+    }
+
+    #[test]
+    fn trunks_come_and_go() {
+        let ingress = Ingress::new(TrunkId(1), "in", crate::AuthMode::Open);
+        let egress = Egress::new(TrunkId(2), "out", "carrier.example".parse().unwrap());
+        let all = empty().with([Change::Ingress(ingress), Change::Egress(egress)]);
+        assert!(all.ingress(TrunkId(1)).is_some() && all.egress(TrunkId(2)).is_some());
+        let none = all.with([Change::TrunkGone(TrunkId(1)), Change::TrunkGone(TrunkId(2))]);
+        assert!(none.ingress(TrunkId(1)).is_none() && none.egresses().count() == 0);
+    }
+
+    proptest! {
+        /// Whatever order changes come in, looking up by any index tells the same as asking every user.
+        #[test]
+        fn indexes_agree_with_the_rows(steps in prop::collection::vec((1i64..6, 0u8..4, 0u8..4, any::<bool>()), 0..40)) {
+            let mut all = empty();
+            for (id, name, extension, gone) in steps {
+                let mut user = User::new(UserId(id), &format!("User{name}"), AccountId(i64::from(extension)));
+                user.extension = Some(extension.to_string().into());
+                all = all.with([if gone { Change::UserGone(UserId(id)) } else { Change::User(user) }]);
+            }
+            for key in 0u8..4 {
+                let rows = all.users().filter(|user| *user.name == format!("User{key}")).count();
+                prop_assert_eq!(all.user_named(&format!("user{key}"), None).is_some(), rows > 0);
+                let rows = all.users().filter(|user| user.extension.as_deref() == Some(&key.to_string())).count();
+                prop_assert_eq!(all.extension(None, &key.to_string()).is_some(), rows > 0);
+                prop_assert_eq!(all.users_of(AccountId(i64::from(key))).len(), rows);
+            }
+        }
+    }
+}

@@ -189,7 +189,7 @@ fn judge(trunk: &Egress, ask: Ask<'_>, health: &Health, buy: Buy) -> Result<(Opt
     }
 }
 
-fn order(found: &mut Vec<Candidate>, draw: u64) {
+fn order(found: &mut [Candidate], draw: u64) {
     found.sort_by_key(|candidate| {
         let last = candidate.place == Place::LastResort;
         (last, candidate.route.priority, candidate.place, candidate.cost.is_none(), candidate.cost, candidate.route.id)
@@ -259,5 +259,145 @@ impl fmt::Display for LeftOut {
             LeftOut::Blocked => f.write_str("its deck blocks the number"),
             LeftOut::Repeated => f.write_str("its trunk is tried earlier"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_types::Seed;
+
+    use super::*;
+    use crate::directory::Change;
+    use crate::domains::Domains;
+    use crate::route::Band;
+
+    fn directory(routes: &[(i64, &str, i64, u16, u16, &str)]) -> Directory {
+        let seed = Seed([2; 4]);
+        let mut changes: Vec<Change> = (1..=6)
+            .map(|id| {
+                let mut trunk = Egress::new(TrunkId(id), &format!("c{id}"), "carrier.example".parse().unwrap());
+                trunk.enabled = id != 6;
+                trunk.max_lines = (id == 5).then_some(10);
+                Change::Egress(trunk)
+            })
+            .collect();
+        let routes = routes.iter().map(|(id, prefix, trunk, priority, weight, flags)| Route {
+            id: RouteId(*id),
+            prefix: prefix.parse().unwrap(),
+            trunk: TrunkId(*trunk),
+            priority: *priority,
+            weight: *weight,
+            band: match *flags {
+                "peak" => Band::Peak,
+                "offpeak" => Band::OffPeak,
+                _ => Band::All,
+            },
+            emergency: *flags == "emergency",
+            enabled: *flags != "disabled",
+        });
+        changes.push(Change::Routes(routes.collect()));
+        Directory::new(seed, Domains::new("voip.test", [], seed), None).with(changes)
+    }
+
+    fn ask(digits: &str) -> Ask<'_> {
+        Ask { digits, peak: true, emergency: false, draw: 1, now: Mono::from_millis(1000) }
+    }
+
+    /// Trunks cost their number in cents, trunk 4 has no price.
+    fn buy(trunk: &Egress) -> Buy {
+        if trunk.id == TrunkId(4) { Buy::Unknown } else { Buy::Costs(Money::from_micros(trunk.id.0 * 10_000)) }
+    }
+
+    fn tried(ranking: &Ranking) -> String {
+        ranking.candidates.iter().map(|each| each.trunk.id.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn carriers_stand_in_order() {
+        type Rows = &'static [(i64, &'static str, i64, u16, u16, &'static str)];
+        let table: &[(&str, Rows, &str, &str)] = &[
+            (
+                "cheapest first",
+                &[(1, "36", 3, 0, 0, ""), (2, "36", 1, 0, 0, ""), (3, "36", 2, 0, 0, "")],
+                "361",
+                "1 2 3",
+            ),
+            ("priority before cost", &[(1, "36", 3, 1, 0, ""), (2, "36", 1, 2, 0, "")], "361", "3 1"),
+            ("weight before cost", &[(1, "36", 1, 1, 0, ""), (2, "36", 3, 1, 9, "")], "361", "3 1"),
+            ("unknown cost last", &[(1, "36", 4, 0, 0, ""), (2, "36", 5, 0, 0, "")], "361", "5 4"),
+            (
+                "longest prefix alone",
+                &[(1, "", 1, 0, 0, ""), (2, "36", 2, 0, 0, ""), (3, "3630", 3, 0, 0, "")],
+                "36301",
+                "3",
+            ),
+            ("the empty prefix takes the rest", &[(1, "", 1, 0, 0, ""), (2, "36", 2, 0, 0, "")], "441", "1"),
+            ("another hour, another route", &[(1, "", 1, 0, 0, ""), (2, "36", 2, 0, 0, "offpeak")], "361", "1"),
+            ("a disabled trunk is no route", &[(1, "", 1, 0, 0, ""), (2, "36", 6, 0, 0, "")], "361", "1"),
+            ("nor is a disabled route", &[(1, "", 1, 0, 0, ""), (2, "36", 2, 0, 0, "disabled")], "361", "1"),
+            (
+                "a trunk is tried once",
+                &[(1, "36", 1, 0, 0, ""), (2, "36", 1, 1, 0, ""), (3, "36", 2, 2, 0, "")],
+                "361",
+                "1 2",
+            ),
+            ("emergency routes are for emergencies", &[(1, "", 1, 0, 0, "emergency")], "361", ""),
+            ("nowhere", &[(1, "36", 1, 0, 0, "")], "441", ""),
+        ];
+        for (name, routes, digits, order) in table {
+            let ranking = rank(&directory(routes), ask(digits), |_| Health::FINE, buy);
+            assert_eq!(tried(&ranking), *order, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_unwell_rest_and_the_unreached_come_last() {
+        let routes =
+            directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, ""), (3, "", 3, 0, 0, ""), (5, "", 5, 0, 0, "")]);
+        let later = Some(Mono::from_millis(2000));
+        let health = |id: TrunkId| match id.0 {
+            1 => Health { rest_inferred: later, ..Health::FINE },
+            2 => Health { rest_demanded: later, ..Health::FINE },
+            3 => Health { well: false, ..Health::FINE },
+            _ => Health { in_use: 9, ..Health::FINE },
+        };
+        let ranking = rank(&routes, ask("361"), health, buy);
+        assert_eq!(tried(&ranking), "5 1");
+        let reasons: Vec<_> = ranking.left_out.iter().map(|(route, _, why)| format!("{route}: {why}")).collect();
+        assert_eq!(reasons, ["2: the carrier asked for rest", "3: the carrier does not answer"]);
+        // Rest is over, the lines are full, the deck blocks.
+        let after = Ask { now: Mono::from_millis(2000), ..ask("361") };
+        let full = |id: TrunkId| Health { in_use: 10, ..health(id) };
+        let blocks = |trunk: &Egress| if trunk.id == TrunkId(2) { Buy::Blocked } else { buy(trunk) };
+        let ranking = rank(&routes, after, full, blocks);
+        assert_eq!(tried(&ranking), "1");
+        assert!(ranking.left_out.iter().any(|(_, _, why)| why.to_string() == "10 of 10 lines are in use"));
+        assert!(ranking.left_out.iter().any(|(_, _, why)| *why == LeftOut::Blocked));
+    }
+
+    #[test]
+    fn an_emergency_goes_by_its_own_routes_and_past_every_limit() {
+        let help = |digits| Ask { emergency: true, ..ask(digits) };
+        let own = directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, "emergency"), (3, "112", 5, 0, 0, "emergency")]);
+        let full = |_| Health { in_use: 99, well: false, rest_demanded: Some(Mono::NEVER), rest_inferred: None };
+        assert_eq!(tried(&rank(&own, help("112"), full, |_| Buy::Blocked)), "5");
+        assert_eq!(tried(&rank(&own, help("911"), full, buy)), "2");
+        // Better by any route than not at all.
+        let none = directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, "")]);
+        let first_unwell = |id: TrunkId| Health { well: id != TrunkId(1), ..Health::FINE };
+        assert_eq!(tried(&rank(&none, help("112"), first_unwell, buy)), "2 1");
+    }
+
+    #[test]
+    fn weights_share_calls_in_proportion() {
+        let routes = directory(&[(1, "", 1, 0, 30, ""), (2, "", 2, 0, 10, ""), (3, "", 3, 0, 0, "")]);
+        let mut first = [0; 3];
+        for draw in 0..4000 {
+            let ranking = rank(&routes, Ask { draw, ..ask("361") }, |_| Health::FINE, buy);
+            assert_eq!(ranking.candidates.len(), 3);
+            assert_eq!(ranking.candidates[2].trunk.id, TrunkId(3));
+            first[ranking.candidates[0].trunk.id.0 as usize - 1] += 1;
+        }
+        assert!((2800..3200).contains(&first[0]) && (800..1200).contains(&first[1]), "{first:?}");
     }
 }

@@ -204,3 +204,132 @@ fn prefix_fit(trunk: &Ingress, number: &str) -> Option<usize> {
 fn names_itself(trunk: &Ingress, approach: &Approach<'_>) -> bool {
     trunk.auth.wants_username() && trunk.username.as_deref().is_some_and(|name| name == approach.from_user)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::auth::AuthMode;
+
+    fn trunk(id: i64, auth: &str, sources: &str, prefix: &str, username: &str) -> Ingress {
+        let mut trunk = Ingress::new(TrunkId(id), &format!("t{id}"), auth.parse::<AuthMode>().unwrap());
+        trunk.sources = sources.split_whitespace().map(|source| source.parse().unwrap()).collect();
+        trunk.prefix = prefix.into();
+        trunk.username = (!username.is_empty()).then(|| username.into());
+        trunk
+    }
+
+    fn ingresses(trunks: impl IntoIterator<Item = Ingress>) -> Ingresses {
+        Ingresses::new(trunks.into_iter().map(Arc::new), Seed([5; 4]))
+    }
+
+    fn who(ingresses: &Ingresses, source: &str, number: &str, from: &str) -> String {
+        let approach =
+            Approach { source: source.parse().unwrap(), request_user: number, to_user: "to-number", from_user: from };
+        match identify(ingresses, &approach) {
+            Identified::Trunk { trunk, number } => format!("{} {number}", trunk.name),
+            Identified::NeedDigest { trunk, number } => format!("{}? {number}", trunk.name),
+            Identified::WrongProof => "wrong proof".to_owned(),
+            Identified::Unknown => "unknown".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_mode_with_right_and_wrong_factors() {
+        const HERE: &str = "192.0.2.1:5060";
+        const PORT: &str = "192.0.2.1:9999";
+        const AWAY: &str = "198.51.100.1:5060";
+        //   mode, sources, prefix, username | from where, number, From → who
+        for (mode, sources, prefix, username, rows) in [
+            ("ip", "192.0.2.1", "", "", &[(HERE, "361", "x", "t1 361"), (AWAY, "361", "x", "unknown")][..]),
+            ("ip-port", "192.0.2.1:5060", "", "", &[(HERE, "361", "x", "t1 361"), (PORT, "361", "x", "unknown")]),
+            // A port is asked for, so a source without one fits nobody.
+            ("ip-port", "192.0.2.1", "", "", &[(HERE, "361", "x", "unknown")]),
+            ("range", "192.0.2.0/24", "", "", &[("192.0.2.77:1", "361", "x", "t1 361"), (AWAY, "361", "x", "unknown")]),
+            ("prefix", "", "99#", "", &[(AWAY, "99#361", "x", "t1 361"), (AWAY, "98#361", "x", "unknown")]),
+            ("prefix", "", "", "", &[(AWAY, "361", "x", "unknown")]),
+            (
+                "ip+prefix",
+                "192.0.2.1",
+                "7788",
+                "",
+                &[
+                    (HERE, "7788361", "x", "t1 361"),
+                    (HERE, "7789361", "x", "wrong proof"),
+                    (HERE, "77", "x", "wrong proof"),
+                    (AWAY, "7788361", "x", "unknown"),
+                ],
+            ),
+            ("digest", "", "", "peer", &[(AWAY, "361", "peer", "t1? 361"), (AWAY, "361", "x", "unknown")]),
+            ("username", "", "", "peer", &[(AWAY, "361", "peer", "t1 361"), (AWAY, "361", "x", "unknown")]),
+            (
+                "ip+username",
+                "192.0.2.1",
+                "",
+                "peer",
+                &[(HERE, "361", "peer", "t1 361"), (HERE, "361", "x", "wrong proof"), (AWAY, "361", "peer", "unknown")],
+            ),
+            ("ip+digest", "192.0.2.1", "", "peer", &[(HERE, "361", "x", "t1? 361"), (AWAY, "361", "peer", "unknown")]),
+            ("range+digest", "192.0.2.0/24", "", "peer", &[("192.0.2.9:1", "361", "x", "t1? 361")]),
+            ("open", "", "", "", &[(AWAY, "361", "x", "t1 361")]),
+        ] {
+            let all = ingresses([trunk(1, mode, sources, prefix, username)]);
+            for (source, number, from, expected) in rows {
+                assert_eq!(who(&all, source, number, from), *expected, "{mode} {source} {number} {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_most_specific_wins_whatever_the_order() {
+        let mut trunks = vec![
+            trunk(1, "range", "192.0.0.0/8", "", ""),
+            trunk(2, "range", "192.0.2.0/24", "", ""),
+            trunk(3, "ip", "192.0.2.1", "", ""),
+            trunk(4, "ip-port", "192.0.2.1:5060", "", ""),
+            trunk(5, "ip+prefix", "192.0.2.1", "77", ""),
+            trunk(6, "ip+prefix", "192.0.2.1", "7788", ""),
+            trunk(7, "ip", "192.0.2.1", "", ""),
+            trunk(8, "ip", "2001:db8::1", "", ""),
+        ];
+        for _ in 0..2 {
+            let all = ingresses(trunks.clone());
+            for (source, number, expected) in [
+                ("192.9.9.9:1", "361", "t1 361"),
+                ("192.0.2.9:1", "361", "t2 361"),
+                ("192.0.2.1:1", "361", "t3 361"),
+                ("192.0.2.1:5060", "361", "t4 361"),
+                ("192.0.2.1:1", "77361", "t5 361"),
+                ("192.0.2.1:1", "7788361", "t6 361"),
+                ("[::ffff:192.0.2.1]:1", "361", "t3 361"),
+                ("[2001:db8::1]:1", "361", "t8 361"),
+            ] {
+                assert_eq!(who(&all, source, number, "x"), expected, "{source} {number}");
+            }
+            trunks.reverse();
+        }
+    }
+
+    #[test]
+    fn the_number_stands_where_the_trunk_puts_it_and_disabled_ones_are_strangers() {
+        let mut by_to = trunk(1, "ip", "192.0.2.1", "", "");
+        by_to.number_from = NumberFrom::To;
+        let all = ingresses([by_to.clone()]);
+        assert_eq!(who(&all, "192.0.2.1:1", "account", "x"), "t1 to-number");
+        assert!(all.knows("192.0.2.1".parse().unwrap()) && !all.knows("192.0.2.2".parse().unwrap()));
+        by_to.enabled = false;
+        by_to.username = Some("peer".into());
+        let all = ingresses([by_to]);
+        assert_eq!(who(&all, "192.0.2.1:1", "account", "x"), "unknown");
+        assert!(all.named("peer").is_none() && all.get(TrunkId(1)).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(number in ".{0,20}", from in ".{0,10}", prefix in "[0-9é]{0,3}") {
+            let all = ingresses([trunk(1, "ip+prefix", "192.0.2.1", &prefix, ""), trunk(2, "ip", "192.0.2.1", &prefix, "")]);
+            who(&all, "192.0.2.1:1", &number, &from);
+        }
+    }
+}
