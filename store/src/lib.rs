@@ -1,1 +1,21 @@
-//! What the platform remembers: the only room that speaks SQL.
+//! What the platform remembers: the only room that speaks SQL, on embedded SQLite and on PostgreSQL by the same code.
+//!
+//! [`Store::open`] connects; each noun has a file of its own with its rows and queries; [`book`] is where money is written.
+
+pub mod audit;
+pub mod bans;
+mod checkpoint;
+mod entity;
+pub mod error;
+pub mod marks;
+pub mod nodes;
+pub mod open;
+pub mod pen;
+pub mod seal;
+pub mod settings;
+#[cfg(test)]
+mod testing;
+pub mod versions;
+
+pub use error::{Error, Result};
+pub use open::{By, Clock, Engine, Options, Store};

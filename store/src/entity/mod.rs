@@ -1,0 +1,30 @@
+//! The tables, one file each. They never leave the store: nouns have rows of their own.
+
+pub mod account;
+pub mod account_day;
+pub mod anchor;
+pub mod anchor_head;
+pub mod audit;
+pub mod ban;
+pub mod calendar;
+pub mod cdr;
+pub mod currency_rate;
+pub mod deck;
+pub mod deck_row;
+pub mod deck_version;
+pub mod did;
+pub mod entry;
+pub mod firewall;
+pub mod hold;
+pub mod life;
+pub mod line;
+pub mod mark;
+pub mod node;
+pub mod registration;
+pub mod registration_expiry;
+pub mod route;
+pub mod secret;
+pub mod setting;
+pub mod trunk;
+pub mod user;
+pub mod version;
