@@ -1,0 +1,100 @@
+//! The ledger against an intruder with a database shell: a row altered, deleted or swapped is found and named.
+
+use std::process::Command;
+
+use crate::network::Network;
+use crate::server::{Database, Server, psql};
+use crate::world::add_prepaid;
+
+/// A statement by a shell that is not ours.
+fn shell(server: &Server, statement: &str) -> String {
+    if let Some(url) = server.postgres() {
+        return psql(url, statement);
+    }
+    let files = std::fs::read_dir(server.data()).expect("a data folder").flatten().map(|e| e.path());
+    let database = files
+        .filter(|path| path.extension().is_some_and(|e| ["db", "sqlite", "sqlite3"].iter().any(|x| e == *x)))
+        .min()
+        .expect("an SQLite file in the data folder");
+    let output = Command::new("sqlite3").arg(database).arg(statement).output().expect("sqlite3 is installed");
+    assert!(output.status.success(), "sqlite3: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// A ledger of five entries of one account, and the server stopped so that nobody else writes.
+fn five_entries(net: &Network, database: Database) -> Server {
+    let mut server = Server::at(net).database(database).start();
+    add_prepaid(&server, "alice", "10.00");
+    for amount in ["1.00", "2.00", "3.00", "-4.00"] {
+        server.ok(&["credit", "add", "alice", amount, "--note", "by hand"]);
+    }
+    server.ok(&["ledger", "verify"]);
+    assert!(server.terminate().success());
+    server
+}
+
+/// Verification fails, names the entry, and exits 1.
+#[track_caller]
+fn assert_named(server: &Server, entry: &str) {
+    let said = server.cli(&["ledger", "verify"]);
+    assert_eq!(said.status, 1, "{said:?}");
+    let words = format!("{}{}", said.out, said.err);
+    assert!(words.split(|c: char| !c.is_alphanumeric()).any(|w| w == entry), "entry {entry} is not named: {words}");
+}
+
+fn nth(server: &Server, n: usize) -> String {
+    shell(server, &format!("SELECT id FROM entries ORDER BY id LIMIT 1 OFFSET {n}"))
+}
+
+fn altered_deleted_swapped(database: Database) {
+    let net = Network::lease();
+    let server = five_entries(&net, database);
+    let third = nth(&server, 2);
+    shell(&server, &format!("UPDATE entries SET amount = amount + 1 WHERE id = {third}"));
+    assert_named(&server, &third);
+    shell(&server, &format!("UPDATE entries SET amount = amount - 1 WHERE id = {third}"));
+    server.ok(&["ledger", "verify"]);
+
+    let (second, fourth) = (nth(&server, 1), nth(&server, 3));
+    shell(
+        &server,
+        &format!(
+            "UPDATE entries SET amount = CASE id WHEN {second} THEN (SELECT amount FROM entries WHERE id = {fourth}) \
+             ELSE (SELECT amount FROM entries WHERE id = {second}) END WHERE id IN ({second}, {fourth})"
+        ),
+    );
+    assert_named(&server, &second);
+
+    let net = Network::lease();
+    let server = five_entries(&net, database);
+    let (third, fourth) = (nth(&server, 2), nth(&server, 3));
+    shell(&server, &format!("DELETE FROM entries WHERE id = {third}"));
+    assert_named(&server, &fourth);
+}
+
+#[test]
+fn an_entry_altered_deleted_or_swapped_with_sqlite3_is_named() {
+    altered_deleted_swapped(Database::Sqlite);
+}
+
+#[test]
+fn an_entry_altered_deleted_or_swapped_with_psql_is_named() {
+    altered_deleted_swapped(Database::Postgres);
+}
+
+#[test]
+fn a_backup_restores_the_books_and_the_secrets() {
+    let net = Network::lease();
+    let mut server = five_entries(&net, Database::Sqlite);
+    let file = server.folder.path().join("backup");
+    let path = file.to_str().expect("UTF-8").to_owned();
+    server.start_again();
+    server.ok(&["backup", &path]);
+    server.ok(&["credit", "add", "alice", "100.00"]);
+    assert!(server.terminate().success());
+    server.ok(&["restore", &path]);
+    server.start_again();
+    assert_eq!(crate::world::shown(&server, "alice", "balance"), "12.000000");
+    server.ok(&["ledger", "verify"]);
+    crate::sipp::Sipp::new(&server, net.host(10), "register").user("alice").word("expires", 300).run();
+}
