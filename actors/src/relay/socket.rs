@@ -1,0 +1,61 @@
+//! What opens ports: the system, or in a story nobody.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Opens sockets for the table.
+pub trait Binder {
+    /// What it opens.
+    type Socket;
+    /// Opens `port` and reports what arrives there under `token`.
+    fn open(&mut self, ip: IpAddr, port: u16, token: usize) -> io::Result<Self::Socket>;
+    /// Closes it.
+    fn close(&mut self, socket: Self::Socket);
+}
+
+/// The system's sockets, watched by a media thread's poll.
+#[derive(Debug)]
+pub struct Watched(pub Registry);
+
+/// No sockets: every port can be opened. Packets are handed in by whoever tells the story.
+#[derive(Debug)]
+pub struct Told;
+
+/// Two dozen packets of G.711 under load, as the kernel charges them; more would only be delay.
+const RECEIVE_BUFFER: usize = 128 * 1024;
+
+impl Binder for Watched {
+    type Socket = mio::net::UdpSocket;
+
+    fn open(&mut self, ip: IpAddr, port: u16, token: usize) -> io::Result<mio::net::UdpSocket> {
+        let address = SocketAddr::new(ip, port);
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.bind(&address.into())?;
+        let mut socket = mio::net::UdpSocket::from_std(socket.into());
+        self.0.register(&mut socket, Token(token), Interest::READABLE)?;
+        Ok(socket)
+    }
+
+    fn close(&mut self, mut socket: mio::net::UdpSocket) {
+        // It is closed either way; then the system forgets it by itself.
+        let _ = self.0.deregister(&mut socket);
+    }
+}
+
+impl Binder for Told {
+    type Socket = ();
+
+    fn open(&mut self, _: IpAddr, _: u16, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self, (): ()) {}
+}
