@@ -1,5 +1,6 @@
 //! SIP: wire, uri, digest, transactions, dialogs, bindings.
 
+pub mod binding;
 pub mod dialog;
 pub mod digest;
 pub mod header;
