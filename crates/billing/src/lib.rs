@@ -10,6 +10,7 @@ pub mod charge;
 pub mod credit;
 pub mod currency;
 
+pub mod deck;
 pub mod hold;
 pub mod increment;
 pub mod ledger;
