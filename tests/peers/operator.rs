@@ -224,8 +224,8 @@ fn the_demo_shows_a_working_platform_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("demo.sock");
     let surroundings = [
-        ("TOLLGATE__SIP__UDP", format!("[\"{host}:{SIP}\"]")),
-        ("TOLLGATE__SIP__TCP", format!("[\"{host}:{SIP}\"]")),
+        ("TOLLGATE__SIP__UDP", format!("{host}:{SIP}")),
+        ("TOLLGATE__SIP__TCP", format!("{host}:{SIP}")),
         ("TOLLGATE__MEDIA__BIND", host.to_string()),
         ("TOLLGATE__WEB__LISTEN", format!("{host}:18080")),
         ("TOLLGATE__CONTROL__SOCKET", socket.display().to_string()),
