@@ -374,9 +374,9 @@ pub fn lines_of(stream: impl std::io::Read + Send + 'static) -> Receiver<String>
     receiver
 }
 
-/// Sends a signal by the shell's `kill`.
+/// Sends a signal by the `kill` that every shell has.
 pub fn signal(name: &str, process: u32) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status();
     assert!(status.is_ok_and(|s| s.success()), "kill -{name} {process}");
 }
 
