@@ -4,6 +4,8 @@ pub mod binding;
 pub mod dialog;
 pub mod digest;
 pub mod header;
+pub mod locate;
+pub mod session_timer;
 pub mod token;
 pub mod trace;
 pub mod transaction;

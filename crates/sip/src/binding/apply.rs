@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_types::Mono;
 
 use super::register::{Register, Wanted, Wish};
-use super::{Binding, Bindings, Change, Gone, Outcome, Parts, Policy, REPEATS_MAX, REPEAT_SPAN};
+use super::{Binding, Bindings, Change, Gone, Outcome, Parts, Policy, REPEAT_SPAN, REPEATS_MAX};
 use crate::header::NameAddr;
 use crate::uri::Uri;
 
@@ -77,7 +77,9 @@ impl Bindings {
                 in_order(&self.list[at], register)?;
             }
             // The same contact twice in one request: the later word counts.
-            let same = |step: &Step<'_>| if at.is_some() { step.at == at } else { step.at.is_none() && alike(wish, step.wish) };
+            let same = |step: &Step<'_>| {
+                if at.is_some() { step.at == at } else { step.at.is_none() && alike(wish, step.wish) }
+            };
             if let Some(step) = steps.iter_mut().find(|step| same(step)) {
                 (step.wish, step.seconds) = (wish, seconds);
                 continue;
@@ -209,7 +211,3 @@ fn contact_value(binding: &Binding, now: Mono) -> String {
     params.push(("expires", expires.as_str()));
     NameAddr::write(None, binding.contact(), &params)
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

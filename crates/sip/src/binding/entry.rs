@@ -59,7 +59,8 @@ pub struct Parts<'a> {
 impl Binding {
     pub(super) fn new(number: u32, parts: &Parts<'_>) -> Binding {
         let pieces = [parts.contact, parts.instance, parts.call_id, parts.user_agent];
-        let mut texts = String::with_capacity(pieces.iter().map(|piece| piece.len()).sum::<usize>() + parts.paths.len());
+        let mut texts =
+            String::with_capacity(pieces.iter().map(|piece| piece.len()).sum::<usize>() + parts.paths.len());
         let mut ends = [0u16; 4];
         for (end, piece) in ends.iter_mut().zip(pieces) {
             texts.push_str(piece);

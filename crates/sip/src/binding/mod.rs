@@ -7,6 +7,8 @@
 mod apply;
 mod entry;
 mod register;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -172,6 +174,9 @@ impl Bindings {
     }
 
     fn take(&mut self, why: Gone, mut gone: impl FnMut(&Binding) -> bool) -> Vec<Change> {
-        self.list.extract_if(.., |binding| gone(binding)).map(|binding| Change::Removed(Box::new(binding), why)).collect()
+        self.list
+            .extract_if(.., |binding| gone(binding))
+            .map(|binding| Change::Removed(Box::new(binding), why))
+            .collect()
     }
 }

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use tollgate_types::{ConnId, Flow, Transport};
 
 use super::*;
-use crate::binding::{BadRegister, Register};
 use crate::wire::Message;
 
 fn flow(port: u16) -> Flow {
@@ -69,14 +68,7 @@ fn a_day_of_one_address() {
             vec!["+2", "+3"],
             vec!["<sip:u@H1>;expires=600", "<sip:u@h2>;q=0.500;expires=3600", "<sip:u@h3>;expires=60"],
         ),
-        (
-            171,
-            "b",
-            2,
-            "",
-            vec!["-3 Expired"],
-            vec!["<sip:u@H1>;expires=540", "<sip:u@h2>;q=0.500;expires=3540"],
-        ),
+        (171, "b", 2, "", vec!["-3 Expired"], vec!["<sip:u@H1>;expires=540", "<sip:u@h2>;q=0.500;expires=3540"]),
         (172, "b", 3, "Contact: <sip:u@h2>;expires=0\r\n", vec!["-2 Asked"], vec!["<sip:u@H1>;expires=539"]),
         (172, "b", 4, "Contact: <sip:u@gone>;expires=0\r\n", vec![], vec!["<sip:u@H1>;expires=539"]),
         (173, "c", 9, "Contact: *\r\nExpires: 0\r\n", vec!["-1 Asked"], vec![]),
@@ -150,7 +142,11 @@ fn a_device_that_moves_keeps_one_binding() {
         "<sip:u@172.16.0.1>;+sip.instance=\"<urn:uuid:1>\";reg-id=1;expires=300",
         "{moved:?}"
     );
-    let second = bindings.apply(&read(5, "<sip:u@172.16.0.1:9>;+sip.instance=\"<urn:uuid:1>\";reg-id=2", 3002), secs(3), &policy);
+    let second = bindings.apply(
+        &read(5, "<sip:u@172.16.0.1:9>;+sip.instance=\"<urn:uuid:1>\";reg-id=2", 3002),
+        secs(3),
+        &policy,
+    );
     assert_eq!(changes(&second), ["+3"]);
 }
 
@@ -163,7 +159,9 @@ fn a_broken_connection_takes_its_bindings_along_and_udp_loses_none() {
     bindings.apply(&register("b", 1, "Contact: <sip:u@h2>\r\n"), secs(0), &Policy::default());
     assert!(bindings.lose(&flow(5060)).is_empty());
     assert!(bindings.lose(&Flow { conn: ConnId(8), ..tcp }).is_empty());
-    assert!(matches!(bindings.lose(&tcp).as_slice(), [Change::Removed(binding, Gone::FlowLost)] if binding.number == 1));
+    assert!(
+        matches!(bindings.lose(&tcp).as_slice(), [Change::Removed(binding, Gone::FlowLost)] if binding.number == 1)
+    );
     assert!(matches!(bindings.remove(2).as_slice(), [Change::Removed(_, Gone::Asked)]));
     assert_eq!(bindings.next_expiry(), None);
 }

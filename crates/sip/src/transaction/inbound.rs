@@ -78,20 +78,19 @@ impl Layer {
             }
             return;
         }
-        let origin = self.servers.origin(&message, invite.as_str());
-        let accepted = |state| matches!(state, ServerState::Invite(invite_server::State::Accepted { .. }));
-        let key = self.servers.find_origin(origin);
-        if let Some(key) = key.filter(|key| self.servers.get(*key).is_some_and(|server| accepted(server.state))) {
-            self.server_event(key, invite_server::Event::Ack, server::Event::Again, None, now, out);
-            self.deliver_ack(Some(key), message, flow, out);
+        // Before the dialogs are asked: a 482 to a merged request has the very Call-ID, From and CSeq of an INVITE that lives.
+        if message.to().tag().is_some_and(|tag| self.tags.knows(tag, message.call_id(), message.from().tag())) {
+            self.totals.stateless_acks += 1;
             return;
         }
-        let own = message.to().tag().is_some_and(|tag| self.tags.knows(tag, message.call_id(), message.from().tag()));
-        if own {
-            self.totals.stateless_acks += 1;
-        } else {
-            self.deliver_ack(None, message, flow, out);
+        let origin = self.servers.origin(&message, invite.as_str());
+        let accepted = |state| matches!(state, ServerState::Invite(invite_server::State::Accepted { .. }));
+        let found = self.servers.find_origin(origin);
+        let key = found.filter(|key| self.servers.get(*key).is_some_and(|server| accepted(server.state)));
+        if let Some(key) = key {
+            self.server_event(key, invite_server::Event::Ack, server::Event::Again, None, now, out);
         }
+        self.deliver_ack(key, message, flow, out);
     }
 
     fn deliver_ack(&mut self, key: Option<ServerKey>, message: Message, flow: Flow, out: &mut Vec<Action>) {

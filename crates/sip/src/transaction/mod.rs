@@ -17,6 +17,8 @@ mod invite_server;
 mod matching;
 mod outbound;
 mod server;
+#[cfg(test)]
+mod simulation;
 mod stats;
 mod table;
 #[cfg(test)]
