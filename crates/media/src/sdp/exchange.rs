@@ -326,3 +326,6 @@ fn line_plan(said: [Option<&Line>; 2]) -> LinePlan {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
