@@ -27,7 +27,7 @@ impl<'a> NameAddr<'a> {
         let (display_raw, rest) = if value.starts_with('"') {
             let end = quote_end(value.as_bytes(), 0)? + 1;
             (&value[..end], value[end..].trim_start().strip_prefix('<')?)
-        } else if let Some(open) = value.find('<') {
+        } else if let Some(open) = memchr::memchr(b'<', value.as_bytes()) {
             (value[..open].trim_end(), &value[open + 1..])
         } else {
             return NameAddr::bare(value);
@@ -35,8 +35,8 @@ impl<'a> NameAddr<'a> {
         if !display_raw.starts_with('"') && display_raw.contains('"') {
             return None;
         }
-        let (uri, after) = rest.split_once('>')?;
-        let after = after.trim_start();
+        let close = memchr::memchr(b'>', rest.as_bytes())?;
+        let (uri, after) = (&rest[..close], rest[close + 1..].trim_start());
         if !(after.is_empty() || after.starts_with(';')) {
             return None;
         }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::list::split_list;
 use super::method::Method;
@@ -27,7 +26,7 @@ pub(crate) struct Inner {
     pub text: Bytes,
     pub body: Bytes,
     pub start: Start,
-    pub headers: SmallVec<[Entry; 20]>,
+    pub headers: Vec<Entry>,
     pub at: Places,
     pub cseq: u32,
 }

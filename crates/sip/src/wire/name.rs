@@ -151,17 +151,17 @@ pub(crate) const OTHER: u8 = u8::MAX;
 /// The longest known name is 25 bytes; a name beyond the table is another.
 const LENGTHS: usize = 32;
 
-/// Indexes into [`TEXTS`] by length: at most 16 a length.
-const BY_LENGTH: [[u8; 16]; LENGTHS] = {
-    let mut table = [[OTHER; 16]; LENGTHS];
+/// First letter (small) and index into [`TEXTS`], by length: at most 16 a length.
+static BY_LENGTH: [[(u8, u8); 16]; LENGTHS] = {
+    let mut table = [[(0, OTHER); 16]; LENGTHS];
     let mut index = 0;
     while index < TEXTS.len() {
         let row = TEXTS[index].len();
         let mut free = 0;
-        while table[row][free] != OTHER {
+        while table[row][free].1 != OTHER {
             free += 1;
         }
-        table[row][free] = index as u8;
+        table[row][free] = (TEXTS[index].as_bytes()[0] | 0x20, index as u8);
         index += 1;
     }
     table
@@ -186,11 +186,11 @@ pub(crate) fn index_of(name: &[u8]) -> u8 {
         return if letter.is_ascii_lowercase() { BY_LETTER[usize::from(letter - b'a')] } else { OTHER };
     }
     let Some(row) = BY_LENGTH.get(name.len()) else { return OTHER };
+    let first = first | 0x20;
     row.iter()
-        .copied()
-        .take_while(|&index| index != OTHER)
-        .find(|&index| TEXTS[usize::from(index)].as_bytes().eq_ignore_ascii_case(name))
-        .unwrap_or(OTHER)
+        .take_while(|&&(_, index)| index != OTHER)
+        .find(|&&(letter, index)| letter == first && TEXTS[usize::from(index)].as_bytes().eq_ignore_ascii_case(name))
+        .map_or(OTHER, |&(_, index)| index)
 }
 
 impl<'a> Name<'a> {

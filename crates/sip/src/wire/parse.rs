@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::answer::Malformed;
 use super::limit::{HEADERS_MAX, LINE_BYTES_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, VIAS_MAX};
@@ -12,7 +11,7 @@ use super::message::{Entry, Inner, Message, Places, Span, Start};
 use super::method::Method;
 use super::name::{self, Name};
 use super::start::{self, Bad, Line};
-use super::text::{has_bare_control, is_token, number, trim};
+use super::text::{count_controls, has_bare_control, is_token, number, trim};
 use crate::header::{CSeq, NameAddr, Via};
 use crate::uri;
 
@@ -97,7 +96,7 @@ fn unread_start(line: &[u8]) -> Start {
 
 /// All header lines, and where the body starts.
 struct Head {
-    entries: SmallVec<[Entry; 20]>,
+    entries: Vec<Entry>,
     at: Places,
     /// Just past the empty line.
     end: usize,
@@ -108,15 +107,16 @@ struct Head {
 
 fn read_head(raw: &Bytes, from: usize) -> Head {
     let at = Places { via: NOWHERE, from: NOWHERE, to: NOWHERE, call_id: NOWHERE, cseq: NOWHERE };
-    let mut head = Head { entries: SmallVec::new(), at, end: raw.len(), needs_rewriting: false, fault: None };
+    let mut head = Head { entries: Vec::with_capacity(24), at, end: raw.len(), needs_rewriting: false, fault: None };
     let bytes = &raw[..];
     let mut pos = from;
+    let mut breaks = 1;
     loop {
         if bytes[pos..].starts_with(b"\r\n") {
             head.end = pos + 2;
             break;
         }
-        let Some((end, next, folded)) = line_at(bytes, pos) else {
+        let Some((end, next, folds)) = line_at(bytes, pos) else {
             head.blame("Missing Empty Line After Headers");
             break;
         };
@@ -124,8 +124,15 @@ fn read_head(raw: &Bytes, from: usize) -> Head {
             head.blame("Too Many Headers");
             break;
         }
-        head.take_line(bytes, pos, end, folded);
+        head.take_line(bytes, pos, end, folds);
+        breaks += 1 + folds;
         pos = next;
+    }
+    // All controls are the line breaks' own, or somebody looks closer. A lone CR or LF could be a line's end to others.
+    let lines = &bytes[from.min(head.end)..head.end];
+    if count_controls(lines) != 2 * breaks && lines.split(|&byte| byte == b'\n').any(line_has_control) {
+        head.needs_rewriting = true; // even an answer to it must not carry them on
+        head.blame("Control Character in Header");
     }
     if !raw[..head.end].is_ascii() {
         head.needs_rewriting |= std::str::from_utf8(&raw[..head.end]).is_err();
@@ -133,23 +140,28 @@ fn read_head(raw: &Bytes, from: usize) -> Head {
     head
 }
 
-/// End of the logical line at `pos` (before its last line break), start of the next, and whether it is folded.
-fn line_at(bytes: &[u8], pos: usize) -> Option<(usize, usize, bool)> {
-    let mut folded = false;
+/// End of the logical line at `pos` (before its last line break), start of the next, and how often it is folded.
+fn line_at(bytes: &[u8], pos: usize) -> Option<(usize, usize, usize)> {
+    let mut folds = 0;
     let mut from = pos;
     loop {
         let feed = from + memchr::memchr(b'\n', &bytes[from..])?;
         match bytes.get(feed + 1) {
             Some(b' ' | b'\t') => {
-                folded = true;
+                folds += 1;
                 from = feed + 1;
             }
             _ => {
                 let end = if feed > pos && bytes[feed - 1] == b'\r' { feed - 1 } else { feed };
-                return Some((end, feed + 1, folded));
+                return Some((end, feed + 1, folds));
             }
         }
     }
+}
+
+/// A line as parted by LF: its CR belongs to the break.
+fn line_has_control(line: &[u8]) -> bool {
+    has_bare_control(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 impl Head {
@@ -157,17 +169,21 @@ impl Head {
         self.fault.get_or_insert((400, reason));
     }
 
-    fn take_line(&mut self, bytes: &[u8], start: usize, end: usize, folded: bool) {
+    fn take_line(&mut self, bytes: &[u8], start: usize, end: usize, folds: usize) {
         let line = &bytes[start..end];
         if line.len() > LINE_BYTES_MAX {
             return self.blame("Header Too Long");
         }
-        // A lone CR or LF could be a line's end to somebody else: never let it through.
-        let bare = if folded { folded_has_control(line) } else { has_bare_control(line) };
-        if bare || bytes[end] != b'\r' {
+        if bytes[end] != b'\r' {
             return self.blame("Control Character in Header");
         }
-        self.needs_rewriting |= folded;
+        if folds > 0 {
+            self.needs_rewriting = true;
+            let mut broken = line.split(|&byte| byte == b'\n').rev().skip(1);
+            if broken.any(|part| !part.ends_with(b"\r")) {
+                return self.blame("Control Character in Header");
+            }
+        }
         let Some(colon) = memchr::memchr(b':', line) else { return self.blame("Header Without Colon") };
         // RFC 3261 §7.3.1 allows white space before the colon: it is the same header with it or without.
         let (front, name) = trim(&line[..colon]);
@@ -210,18 +226,6 @@ impl Head {
             self.blame(twice);
         }
     }
-}
-
-/// Controls in a folded line: the folds' own CRLFs are none.
-fn folded_has_control(line: &[u8]) -> bool {
-    let mut rest = line;
-    while let Some(feed) = memchr::memchr(b'\n', rest) {
-        match rest[..feed].strip_suffix(b"\r") {
-            Some(part) if !has_bare_control(part) => rest = &rest[feed + 1..],
-            _ => return true,
-        }
-    }
-    has_bare_control(rest)
 }
 
 /// The body by Content-Length; all that is left without one (RFC 3261 §18.3).
@@ -274,9 +278,7 @@ fn check(inner: &mut Inner) -> Result<(), Fault> {
     if top.and_then(Via::parse).is_none_or(|via| via.version != "2.0") {
         return bad("Malformed Via Header");
     }
-    let key = Name::Via.key();
-    let via_lines = inner.headers.iter().filter(|entry| entry.name_index == key);
-    if via_lines.map(|entry| split_list(inner.str(entry.value)).count()).sum::<usize>() > VIAS_MAX {
+    if count_vias(inner) > VIAS_MAX {
         return bad("Too Many Via Headers");
     }
     if NameAddr::parse(inner.place(at.from)).is_none_or(|from| !from.is_readable()) {
@@ -309,4 +311,15 @@ fn check(inner: &mut Inner) -> Result<(), Fault> {
     }
     inner.cseq = cseq.number;
     Ok(())
+}
+
+/// Commas are counted first: few messages have so many that it matters whether they part anything.
+fn count_vias(inner: &Inner) -> usize {
+    let key = Name::Via.key();
+    let lines = || inner.headers.iter().filter(move |entry| entry.name_index == key);
+    let commas = |entry: &Entry| memchr::memchr_iter(b',', &inner.text[entry.value.range()]).count() + 1;
+    match lines().map(commas).sum::<usize>() {
+        few if few <= VIAS_MAX => few,
+        _ => lines().map(|entry| split_list(inner.str(entry.value)).count()).sum(),
+    }
 }

@@ -37,6 +37,12 @@ pub(crate) fn has_control(bytes: &[u8]) -> bool {
     bytes.iter().fold(false, |any, &byte| any | is_control(byte))
 }
 
+/// How many there are; in steps that a byte can count, so that it runs as vector code.
+pub(crate) fn count_controls(bytes: &[u8]) -> usize {
+    let count = |chunk: &[u8]| usize::from(chunk.iter().map(|&byte| u8::from(is_control(byte))).sum::<u8>());
+    bytes.chunks(128).map(count).sum()
+}
+
 /// A control that is not the second half of a quoted pair (`\` and any byte but CR and LF, RFC 3261 §25.1)?
 pub(crate) fn has_bare_control(line: &[u8]) -> bool {
     if !has_control(line) {
