@@ -12,14 +12,14 @@ use tollgate_sip::wire::Message;
 use tollgate_types::{CallId, Flow, Mono, Refusal, Seed, Wall};
 
 use crate::action::{Action, Note};
-use crate::errand::Errand;
+use crate::errand::{Errand, Relayed};
 use crate::event::{Client, Event, Query};
 use crate::hunt::Hunt;
 use crate::leg::{Leg, LegId};
 use crate::media::Media;
 use crate::on::refer::Transfer;
 use crate::paid::PaidLeg;
-use crate::party::Caller;
+use crate::party::{Caller, Claim};
 use crate::policy::Policy;
 use crate::refusal::Reply;
 use crate::timers::Timers;
@@ -30,6 +30,8 @@ pub struct Call {
     pub(crate) policy: Arc<Policy>,
     pub(crate) tokens: Tokens,
     pub(crate) caller: Caller,
+    /// What the caller says of itself, for the legs that come later.
+    pub(crate) claim: Claim,
     pub(crate) started: (Mono, Wall),
     /// Leg 0 is the caller's. Legs are not removed before the end: they have to be told of it.
     pub(crate) legs: SmallVec<[Leg; 2]>,
@@ -43,6 +45,8 @@ pub struct Call {
     pub(crate) transfer: Option<Box<Transfer>>,
     /// Forwards and transfers so far.
     pub(crate) hops: u8,
+    /// An offer that waits for ports.
+    pub(crate) parked: Option<Box<Relayed>>,
     pub(crate) ladder: Vec<LadderRow>,
     pub(crate) ending: Option<Ending>,
     pub(crate) over: bool,
@@ -108,6 +112,7 @@ impl Call {
             Event::Located { query, places } => self.on_located(turn, query, places),
             Event::Ledger { key, outcome } => self.on_ledger(turn, key, outcome),
             Event::Response { client, message, flow } => self.on_response(turn, client, message, flow),
+            Event::StrayAnswer { message, flow } => self.on_repeated_answer(turn, &message, flow),
             Event::TimedOut { client } => self.on_silence(turn, client, 408),
             Event::Unreachable { client } => self.on_silence(turn, client, 503),
             Event::Request { key, message, flow } => self.on_request(turn, key, message, flow),
@@ -178,15 +183,6 @@ impl Call {
     pub(crate) fn take_errand(&mut self, client: Client) -> Option<Errand> {
         let index = self.errands.iter().position(|(known, _)| *known == client)?;
         Some(self.errands.swap_remove(index).1)
-    }
-
-    /// Was it answered, and is it not ending?
-    pub(crate) fn is_talking(&self) -> bool {
-        self.ending.is_none() && self.legs.iter().any(|leg| leg.side != self.legs[0].side || leg.id != LegId(0)) && self.hunt_is_transfer()
-    }
-
-    fn hunt_is_transfer(&self) -> bool {
-        self.hunt.as_ref().is_none_or(|hunt| hunt.is_transfer())
     }
 
     /// Writes a row of the ladder; the first [`LADDER_MAX`] are kept.

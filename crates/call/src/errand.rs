@@ -1,5 +1,6 @@
 //! What a request of ours is for, so that its response finds its way.
 
+use bytes::Bytes;
 use tollgate_sip::transaction::ServerKey;
 use tollgate_sip::wire::{Message, Method};
 use tollgate_types::Flow;
@@ -15,6 +16,8 @@ pub(crate) enum Errand {
     Branch,
     /// An INVITE that was cancelled: what answers all the same is acknowledged and hung up.
     Stray(Box<Branch>),
+    /// A fork or late answer that was hung up: if it says so again, this ACK goes out again.
+    Dismissed { flow: Flow, ack: Bytes },
     /// A request carried from one party to the other.
     Relayed(Box<Relayed>),
     /// A PRACK to a branch: only its failure matters, and not much.
@@ -43,6 +46,8 @@ pub(crate) struct Relayed {
     pub to: To,
     /// It carried an offer.
     pub offered: bool,
+    /// Who asked has its final answer already; what still comes only ends the transaction.
+    pub abandoned: bool,
 }
 
 /// Who was asked on its behalf.
@@ -51,4 +56,11 @@ pub(crate) enum To {
     Leg(LegId),
     /// The dialog of a branch that has not answered yet, by its tag.
     Early(Client, Box<str>),
+}
+
+impl Errand {
+    /// Must it be over before the call is?
+    pub fn is_awaited(&self) -> bool {
+        !matches!(self, Errand::Dismissed { .. })
+    }
 }

@@ -56,6 +56,13 @@ pub enum Event {
         /// Whence it came.
         flow: Flow,
     },
+    /// A 2xx to an INVITE of ours whose transaction is over: late, or from a fork.
+    StrayAnswer {
+        /// The 2xx.
+        message: Message,
+        /// Whence it came.
+        flow: Flow,
+    },
     /// No final response in time (counts as 408, RFC 3261 §8.1.3.1).
     TimedOut {
         /// Which request.

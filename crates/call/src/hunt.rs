@@ -34,6 +34,8 @@ pub(crate) struct Hunt {
     pub shown: Option<Client>,
     /// What the caller was told last.
     pub told: Option<u16>,
+    /// What is offered, where it is not what the caller offered: to the target of a transfer.
+    pub exchange: Option<Box<Exchange>>,
     /// Max-Forwards of our INVITEs.
     pub max_forwards: u8,
 }
@@ -110,6 +112,7 @@ impl Hunt {
             best: None,
             shown: None,
             told: None,
+            exchange: None,
             max_forwards,
         }
     }

@@ -42,6 +42,8 @@ pub(crate) struct Leg {
     pub acked: Option<(u32, Bytes)>,
     /// A reliable provisional response of ours waits for its PRACK.
     pub reliable: Option<Reliable>,
+    /// The session description it was told reliably before the answer.
+    pub told: Option<Bytes>,
     /// The RSeq used last.
     pub rseq: u32,
     /// Counts its messages, ten seconds at a time.
@@ -91,6 +93,8 @@ pub(crate) struct Reliable {
     pub has_body: bool,
     pub interval: std::time::Duration,
     pub give_up: Mono,
+    /// The 2xx waits for the PRACK too, with this body (RFC 3262 §3).
+    pub then: Option<Option<Bytes>>,
     /// Later ones wait their turn.
     pub waiting: SmallVec<[(u16, Option<Bytes>); 1]>,
 }

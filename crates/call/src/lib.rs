@@ -4,26 +4,36 @@
 //! INVITE → admission → hold → locate → ports → B legs → 18x → 200, ACK → extend … → BYE → settle with its record
 //! ```
 //! [`Call`] is pure: [`Event`]s go in with the time, [`Action`]s come out, and the shell that owns the sockets, the ledger
-//! and the relay does them. What may happen to a call has one file each in [`on`].
+//! and the relay does them. What may happen to a call has one file each in `on/`.
 
 mod action;
 pub mod admission;
+mod call;
 mod errand;
 mod event;
 mod handover;
 mod hunt;
 mod leg;
+mod media;
+mod on;
 mod paid;
 mod party;
 pub mod policy;
+pub mod recover;
 pub mod refusal;
+pub mod replies;
+mod say;
 mod session;
+mod snapshot;
 mod timers;
 
 pub use action::{Action, MediaOrder, Note};
 pub use admission::{Admission, Candidate, Plan, PlanAsk};
+pub use call::{Birth, Call};
 pub use event::{Client, Event, Query};
 pub use handover::{DialogName, Handover};
-pub use leg::LegId;
+pub use leg::{Abilities, LegId};
 pub use party::{Caller, Claim, Identity, Login, Party, Place, Target};
 pub use policy::{Host, Policy};
+pub use session::Session;
+pub use snapshot::{LegSnapshot, PaidSnapshot, Progress, Snapshot};

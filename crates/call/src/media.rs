@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use tollgate_billing::cdr::LegMedia;
 use tollgate_media::sdp::exchange::Exchange;
 use tollgate_media::{Families, Leg as Side, Ports};
 use tollgate_types::Mono;
 
+use crate::action::{Action, MediaOrder};
 use crate::call::{Call, Turn};
 use crate::policy::{EarlyMedia, Policy};
-use crate::action::{Action, MediaOrder};
 
 /// Media of one call.
 #[derive(Debug, Default)]
@@ -83,7 +84,8 @@ impl Call {
 
     /// Tells the relay up to when media is paid for: the earliest end of all paid legs.
     pub(crate) fn limit_media(&mut self, turn: &mut Turn<'_>) {
-        let at = self.paid.iter().filter(|paid| paid.is_open()).map(|paid| paid.paid_until()).min().unwrap_or(Mono::NEVER);
+        let at =
+            self.paid.iter().filter(|paid| paid.is_open()).map(|paid| paid.paid_until()).min().unwrap_or(Mono::NEVER);
         if self.media.opened && self.media.open_until != Some(at) {
             self.media.open_until = Some(at);
             turn.media(MediaOrder::OpenUntil { at });
@@ -100,13 +102,18 @@ impl Call {
 
     /// What was said, as the caller knows it: the conversation's, or that of the branch it was shown.
     pub(crate) fn shown_exchange(&self) -> Option<&Exchange> {
-        let shown = self.hunt.as_ref().and_then(|hunt| hunt.shown_branch()).and_then(|branch| branch.exchange.as_deref());
+        let shown =
+            self.hunt.as_ref().and_then(|hunt| hunt.shown_branch()).and_then(|branch| branch.exchange.as_deref());
         shown.or(self.media.exchange.as_deref())
     }
 
     /// The same, to change it.
     pub(crate) fn shown_exchange_mut(&mut self) -> Option<&mut Exchange> {
-        let shown = self.hunt.as_mut().and_then(|hunt| hunt.shown_branch_mut()).and_then(|branch| branch.exchange.as_deref_mut());
+        let shown = self
+            .hunt
+            .as_mut()
+            .and_then(|hunt| hunt.shown_branch_mut())
+            .and_then(|branch| branch.exchange.as_deref_mut());
         shown.or(self.media.exchange.as_deref_mut())
     }
 
@@ -121,4 +128,10 @@ impl Turn<'_> {
     fn media(&mut self, order: MediaOrder) {
         self.out.push(Action::Media(order));
     }
+}
+
+/// The body of a message that we wrote.
+pub(crate) fn body_of(bytes: &Bytes) -> Option<Bytes> {
+    let at = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    Some(bytes.slice(at + 4..)).filter(|body| !body.is_empty())
 }

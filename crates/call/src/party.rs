@@ -129,8 +129,8 @@ pub struct Login {
     pub username: Box<str>,
     /// The secret.
     pub secret: Box<str>,
-    /// The realm it must be; `None` takes any realm, from the trunk's own addresses alone.
-    pub realm: Option<Box<str>>,
+    /// The realms it may challenge with; empty takes any, from the trunk's own addresses alone.
+    pub realms: Box<[Box<str>]>,
 }
 
 impl std::fmt::Debug for Login {

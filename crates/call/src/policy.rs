@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tollgate_billing::hold::NodeLife;
+use tollgate_routing::failover::Rests;
 use tollgate_settings::rows::{call, media};
 use tollgate_settings::{Literal, Row, Values};
 
@@ -48,6 +49,8 @@ pub struct Policy {
     pub forks_max: usize,
     /// Most carriers tried.
     pub failover_max: usize,
+    /// How long carriers that failed rest.
+    pub rests: Rests,
     /// Where a phone's 3xx may lead.
     pub redirects: Redirects,
     /// Forwards and transfers at most.
@@ -58,6 +61,8 @@ pub struct Policy {
     pub early_media: EarlyMedia,
     /// Media lines relayed; further ones are declined.
     pub streams_max: u8,
+    /// Silence of a side that counts; `None` for never.
+    pub media_timeout: Option<Duration>,
     /// Whence requests inside a dialog may come.
     pub dialog_source: DialogSource,
     /// The session interval we ask for; `None` for none.
@@ -138,6 +143,7 @@ impl Policy {
             duration_max: values.duration_or_off(&call::DURATION_MAX),
             forks_max: count(&call::FORKS_MAX),
             failover_max: count(&call::FAILOVER_MAX),
+            rests: Rests::from_values(values),
             redirects: match values.word(&call::REDIRECTS) {
                 "never" => Redirects::Never,
                 "local" => Redirects::Local,
@@ -152,6 +158,7 @@ impl Policy {
                 _ => EarlyMedia::ToCallerOnly,
             },
             streams_max: u8::try_from(values.integer(&media::STREAMS_PER_CALL)).unwrap_or(u8::MAX),
+            media_timeout: values.duration_or_off(&media::TIMEOUT),
             dialog_source: match values.word(&DIALOG_SOURCE) {
                 "any" => DialogSource::Any,
                 "flow" => DialogSource::Flow,

@@ -65,11 +65,6 @@ impl Timers {
         self.0.iter().map(|(_, at)| *at).min()
     }
 
-    /// When this one is due.
-    pub fn at(&self, timer: Timer) -> Option<Mono> {
-        self.0.iter().find(|(armed, _)| *armed == timer).map(|(_, at)| *at)
-    }
-
     /// Takes out the earliest that is due, ties in the order of [`Timer`].
     pub fn due(&mut self, now: Mono) -> Option<Timer> {
         let (index, _) =

@@ -1,0 +1,40 @@
+//! The relay hears nothing from one side.
+
+use tollgate_billing::cdr::{Cause, HangupSide};
+use tollgate_media::Leg as Side;
+
+use crate::call::{Call, Ending, Turn};
+use crate::leg::State;
+use crate::refusal::Reply;
+
+impl Call {
+    /// One silent leg may be listening, or muted by its device: it is asked. Two silent legs talk no more, and somebody
+    /// pays for it. On hold nothing is expected, and silence says nothing.
+    pub(crate) fn on_media_silent(&mut self, turn: &mut Turn<'_>, side: Side) {
+        if self.ending.is_some() || self.hunt.is_some() {
+            return;
+        }
+        let expected = self.media.exchange.as_ref().is_some_and(|exchange| exchange.plan().expects(side));
+        let on_hold =
+            self.media.exchange.as_ref().is_some_and(|exchange| exchange.holds(Side::A) || exchange.holds(Side::B));
+        if !expected || on_hold {
+            return;
+        }
+        let window = self.policy.media_timeout.unwrap_or_default();
+        let window = window + window / 2;
+        let now = turn.now;
+        let Some(leg) = self.legs.iter_mut().find(|leg| leg.side == side && leg.state == State::Confirmed) else {
+            return;
+        };
+        leg.silent_since = Some(now);
+        let id = leg.id;
+        let both =
+            self.across(id).is_some_and(|other| other.silent_since.is_some_and(|since| now.since(since) <= window));
+        if both {
+            let reply = Reply { q850: Some(16), ..Reply::plain(408) };
+            return self
+                .finish(turn, Ending { cause: Cause::MediaTimeout, side: HangupSide::Platform, refusal: None, reply });
+        }
+        self.probe(turn, id);
+    }
+}
