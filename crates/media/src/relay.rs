@@ -298,3 +298,6 @@ fn allowance(kind: LineKind, nominal_pps: u32) -> Allowance {
     };
     Allowance { packets: nominal_pps.clamp(1, 4000) * 4, bytes }
 }
+
+#[cfg(test)]
+mod tests;
