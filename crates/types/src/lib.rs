@@ -5,6 +5,7 @@
 pub mod id;
 pub mod map;
 pub mod money;
+pub mod net;
 pub mod number;
 pub mod peer;
 pub mod refusal;
@@ -13,6 +14,7 @@ pub mod time;
 pub use id::{AccountId, CallId, DeckId, DidId, RouteId, TrunkId, UserId};
 pub use map::{Map, Seed, Set};
 pub use money::{Currency, Money, ParseMoneyError, Rate};
+pub use net::{Net, ParseNetError};
 pub use number::{E164, ParseNumberError, Prefix};
 pub use peer::{ConnId, Flow, Transport};
 pub use refusal::{Refusal, Rule};

@@ -8,4 +8,4 @@ mod source;
 pub use egress::{Credentials, Egress, EgressUri};
 pub use identify::{Approach, Identified, Ingresses, identify};
 pub use ingress::{Ingress, NumberFrom};
-pub use source::{BadSource, Net, Source};
+pub use source::{BadSource, Source};

@@ -4,12 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// A network, as CIDR writes it. IPv4 written inside IPv6 is IPv4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Net {
-    first: IpAddr,
-    bits: u8,
-}
+use tollgate_types::Net;
 
 /// A network, and a port where that matters too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,42 +22,6 @@ pub struct Source {
 )]
 pub struct BadSource(pub String);
 
-impl Net {
-    /// The network of `bits` leading bits around `address`; `None` if there are not so many bits.
-    pub fn new(address: IpAddr, bits: u8) -> Option<Net> {
-        let address = address.to_canonical();
-        let width = width(address);
-        (bits <= width).then(|| Net { first: mask(address, bits), bits })
-    }
-
-    /// One address alone.
-    pub fn host(address: IpAddr) -> Net {
-        let address = address.to_canonical();
-        Net { first: address, bits: width(address) }
-    }
-
-    /// Does `address` lie in it?
-    pub fn has(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        width(address) == width(self.first) && mask(address, self.bits) == self.first
-    }
-
-    /// One address alone?
-    pub fn is_host(&self) -> bool {
-        self.bits == width(self.first)
-    }
-
-    /// How many leading bits are given.
-    pub fn bits(&self) -> u8 {
-        self.bits
-    }
-
-    /// Its first address.
-    pub fn first(&self) -> IpAddr {
-        self.first
-    }
-}
-
 impl Source {
     /// One address, any port.
     pub fn host(address: IpAddr) -> Source {
@@ -72,21 +31,6 @@ impl Source {
     /// Does `peer` fit?
     pub fn has(&self, peer: SocketAddr) -> bool {
         self.net.has(peer.ip()) && self.port.is_none_or(|port| port == peer.port())
-    }
-}
-
-impl FromStr for Net {
-    type Err = BadSource;
-    fn from_str(text: &str) -> Result<Net, BadSource> {
-        let bad = || BadSource(text.to_owned());
-        let Some((address, bits)) = text.split_once('/') else {
-            return text.parse().map(Net::host).map_err(|_| bad());
-        };
-        let address: IpAddr = address.parse().map_err(|_| bad())?;
-        if !bits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(bad());
-        }
-        bits.parse().ok().and_then(|bits| Net::new(address, bits)).ok_or_else(bad)
     }
 }
 
@@ -105,35 +49,12 @@ impl FromStr for Source {
     }
 }
 
-impl fmt::Display for Net {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_host() { write!(f, "{}", self.first) } else { write!(f, "{}/{}", self.first, self.bits) }
-    }
-}
-
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
-            Some(port) if self.net.is_host() => write!(f, "{}", SocketAddr::new(self.net.first, port)),
+            Some(port) if self.net.is_host() => write!(f, "{}", SocketAddr::new(self.net.first(), port)),
             Some(port) => write!(f, "{} port {port}", self.net),
             None => write!(f, "{}", self.net),
-        }
-    }
-}
-
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn mask(address: IpAddr, bits: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => {
-            let keep = u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0);
-            IpAddr::V4((u32::from(v4) & keep).into())
-        }
-        IpAddr::V6(v6) => {
-            let keep = u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0);
-            IpAddr::V6((u128::from(v6) & keep).into())
         }
     }
 }
