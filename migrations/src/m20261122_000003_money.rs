@@ -45,7 +45,6 @@ const UP: &[&str] = &[
         account_id BIGINT NOT NULL REFERENCES accounts (id),
         day BIGINT NOT NULL,
         spend BIGINT NOT NULL,
-        held BIGINT NOT NULL,
         talk_ms BIGINT NOT NULL,
         capped BIGINT,
         accepted BOOLEAN NOT NULL,
@@ -85,11 +84,11 @@ const UP: &[&str] = &[
         PRIMARY KEY (account_id, number)
     )",
     "CREATE UNIQUE INDEX entries_by_ask ON entries (account_id, call, paid_leg, sequence)",
-    // One a day, over the heads of all chains and the anchor before.
+    // One a day, over the heads of chains and the anchor before.
     "CREATE TABLE anchors (
         day BIGINT NOT NULL PRIMARY KEY,
         at BIGINT NOT NULL,
-        accounts BIGINT NOT NULL,
+        previous {blob} NOT NULL,
         hash {blob} NOT NULL
     )",
     // Heads that moved since the anchor before.
@@ -97,6 +96,7 @@ const UP: &[&str] = &[
         day BIGINT NOT NULL REFERENCES anchors (day) ON DELETE CASCADE,
         account_id BIGINT NOT NULL,
         entries BIGINT NOT NULL,
+        balance BIGINT NOT NULL,
         head {blob} NOT NULL,
         PRIMARY KEY (day, account_id)
     )",

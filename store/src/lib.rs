@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod bans;
+pub mod book;
 mod checkpoint;
 mod entity;
 pub mod error;

@@ -10,7 +10,6 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: i64,
     pub spend: i64,
-    pub held: i64,
     pub talk_ms: i64,
     pub capped: Option<i64>,
     pub accepted: bool,

@@ -8,7 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub day: i64,
     pub at: i64,
-    pub accounts: i64,
+    pub previous: Vec<u8>,
     pub hash: Vec<u8>,
 }
 

@@ -10,6 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: i64,
     pub entries: i64,
+    pub balance: i64,
     pub head: Vec<u8>,
 }
 
