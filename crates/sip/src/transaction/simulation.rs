@@ -179,6 +179,9 @@ impl World {
                 Action::Send { bytes, .. } => self.post(other, bytes),
                 Action::Request { key, message, .. } => {
                     self.seen.requests += 1;
+                    if self.seen.requests > 1 {
+                        continue;
+                    }
                     if let Some(after) = self.plan.rings {
                         self.at(after, Happening::Ring(key, message.clone()));
                     }
@@ -193,10 +196,9 @@ impl World {
                     let invite = Message::parse(Bytes::from(text)).unwrap();
                     self.at(0, Happening::Answer(key, invite, 487));
                 }
-                Action::Ack { server, .. } => {
-                    assert!(server.is_some());
-                    self.seen.acks += 1;
-                }
+                Action::Ack { server: Some(_), .. } => self.seen.acks += 1,
+                // One that got through only after its transaction's end.
+                Action::Ack { server: None, .. } => {}
                 Action::AckMissing { .. } => self.seen.acks_missing += 1,
                 Action::Response { message, .. } => match message.status() {
                     Some(..200) => {}
@@ -234,7 +236,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     let answers = proptest::option::weighted(0.9, (prop_oneof![0u64..500, 0u64..40_000], final_status));
     let rings = proptest::option::of(0u64..3000);
     let cancels = proptest::option::weighted(0.4, prop_oneof![0u64..1000, 0u64..45_000]);
-    let network = (0u64..700, 0u64..500, 0u64..2000);
+    let network = (prop_oneof![0u64..100, 0u64..700], 0u64..500, 0u64..2000);
     (any::<u64>(), method, transport, network, rings, answers, cancels).prop_map(
         |(seed, method, transport, (lost, doubled, delay_max), rings, answers, cancels)| {
             let invite = method == Method::Invite;
@@ -256,7 +258,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_exchange_ends_and_is_seen_once(plan in plan()) {
@@ -264,7 +266,9 @@ proptest! {
         world.run();
         let World { plan, seen, client, server, .. } = &world;
         prop_assert!(client.is_drained() && server.is_drained(), "{:?} {:?}", client.stats(), server.stats());
-        prop_assert!(seen.requests <= 1 && seen.cancelled <= 1);
+        prop_assert!(seen.cancelled <= 1);
+        // Where no answer came through in 64 × T1, the last repetition may arrive when timer J or L has just ended.
+        prop_assert!(seen.requests <= 1 + seen.no_answer, "{:?}", seen);
         let invite = plan.method == Method::Invite;
         let success = usize::from(seen.successes > 0);
         // Exactly one end: a 2xx, or one failure, or nothing at all came.
@@ -278,13 +282,11 @@ proptest! {
         } else {
             prop_assert_eq!(seen.acks + seen.acks_missing, 0);
         }
-        if plan.transport.is_reliable() {
-            prop_assert_eq!(seen.requests, 1);
-            let answered = plan.answers.is_some() || plan.cancels.is_some() && plan.rings.is_some();
-            let in_time = plan.answers.is_none_or(|(after, _)| invite || after < 31_000);
-            if answered && in_time && plan.cancels.is_none() {
-                prop_assert_eq!(seen.no_answer, 0, "{:?} {:?}", seen, plan);
-            }
+        // Where little is lost, everything comes through: a dozen repetitions are enough.
+        let fair = plan.transport.is_reliable() || plan.lost < 100;
+        let prompt = plan.answers.is_some_and(|(after, _)| after < 500) && plan.cancels.is_none();
+        if fair && prompt {
+            prop_assert_eq!((seen.requests, seen.no_answer, seen.acks_missing), (1, 0, 0), "{:?} {:?}", seen, plan);
         }
     }
 }
