@@ -39,11 +39,15 @@ pub enum Action {
         flow: Flow,
         /// The request.
         bytes: Bytes,
+        /// It serves a dialog that exists, for which the layer keeps room.
+        in_dialog: bool,
     },
     /// Cancel an INVITE of ours (RFC 3261 §9.1: the layer waits for a provisional response first).
     Cancel {
         /// The INVITE.
         client: Client,
+        /// The value of its Reason header (RFC 3326).
+        reason: Option<&'static str>,
     },
     /// Send the ACK to a 2xx, outside any transaction; `bytes` lack the top Via.
     SendAck {
@@ -135,8 +139,8 @@ pub enum Note {
         trunk: tollgate_types::TrunkId,
         /// With what status; 408 for silence, 503 for an unreachable address.
         status: u16,
-        /// So long it is left alone.
-        rest: Option<tollgate_routing::failover::Rest>,
+        /// Seconds it asked to be left alone (Retry-After).
+        retry_after: Option<u32>,
     },
     /// A peer demanded our digest for a realm that is not its trunk's; it was not answered.
     RealmRefused {

@@ -28,6 +28,7 @@ use crate::timers::Timers;
 pub struct Call {
     pub(crate) id: CallId,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) shard: u16,
     pub(crate) tokens: Tokens,
     pub(crate) caller: Caller,
     /// What the caller says of itself, for the legs that come later.
@@ -89,6 +90,11 @@ impl Call {
     /// Its id.
     pub fn id(&self) -> CallId {
         self.id
+    }
+
+    /// The shard whose number its Call-IDs carry.
+    pub fn shard(&self) -> u16 {
+        self.shard
     }
 
     /// The last action was `Done`: nothing more will come, and events are ignored.
@@ -208,8 +214,13 @@ impl Turn<'_> {
         self.out.push(Action::Respond { key, status, bytes });
     }
 
-    /// Sends a request in a transaction.
+    /// Sends a request of a dialog in a transaction.
     pub fn request(&mut self, client: Client, flow: Flow, bytes: bytes::Bytes) {
-        self.out.push(Action::Request { client, flow, bytes });
+        self.out.push(Action::Request { client, flow, bytes, in_dialog: true });
+    }
+
+    /// Sends an INVITE that begins a dialog.
+    pub fn invite(&mut self, client: Client, flow: Flow, bytes: bytes::Bytes) {
+        self.out.push(Action::Request { client, flow, bytes, in_dialog: false });
     }
 }

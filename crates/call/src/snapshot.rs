@@ -90,7 +90,7 @@ pub struct LegSnapshot {
 
 impl Call {
     /// The call now.
-    pub fn snapshot(&self, now: Mono, wall: Wall) -> Snapshot {
+    pub fn observe(&self, now: Mono, wall: Wall) -> Snapshot {
         let first = self.paid.first();
         let answered = first.and_then(|paid| paid.answered);
         let until = self.paid_until();

@@ -21,6 +21,9 @@ use crate::say::SDP;
 use crate::session::Session;
 use crate::timers::Timer;
 
+/// For devices that stop ringing because another one was answered: no missed call to show (RFC 3326 §2).
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 /// What the winner said of media.
 enum Agreed {
     /// Its answer, for who waits.
@@ -116,7 +119,7 @@ impl Call {
             return self.branch_over(turn, branch, Reply::plain(488), None);
         }
         let Some(mut hunt) = self.hunt.take() else { return };
-        self.cancel_branches(turn, &mut hunt);
+        self.cancel_branches(turn, &mut hunt, Some(ELSEWHERE));
         self.timers.disarm(Timer::Ring);
         let id = self.seat_winner(turn, side, &branch, message, flow);
         match agreed {

@@ -214,7 +214,7 @@ impl Call {
         if branch.candidate.target.is_trunk() {
             self.timers.arm(Timer::Silence(branch.client), turn.now + self.policy.carrier_wait);
         }
-        turn.request(branch.client, branch.sprout.flow, bytes);
+        turn.invite(branch.client, branch.sprout.flow, bytes);
     }
 
     /// What the hunt offers; `None` where the caller has not offered anything yet.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_billing::cdr::{Cause, HangupSide, LegMedia, Status};
 use tollgate_billing::ledger::{Ask, Settle, What};
 use tollgate_sip::wire::{Method, Name};
-use tollgate_types::Mono;
+use tollgate_types::{Mono, Wall};
 
 use crate::action::Action;
 use crate::call::{Call, Ending, Turn};
@@ -27,6 +27,21 @@ impl Call {
         self.finish(turn, Ending { cause, side: HangupSide::Platform, refusal: None, reply });
     }
 
+    /// Ends the call at once and for good, as its keeper does when it died: both sides are told, money is settled, nothing is
+    /// waited for.
+    pub fn abandon(&mut self, cause: Cause, now: Mono, wall: Wall, out: &mut Vec<Action>) {
+        if self.over {
+            return;
+        }
+        let turn = &mut Turn { now, wall, out };
+        self.on_hang_up(turn, cause);
+        for id in self.legs.iter().filter(|leg| leg.state == State::Leaving).map(|leg| leg.id).collect::<Vec<_>>() {
+            self.send_bye(turn, id);
+        }
+        self.settle_all(turn);
+        self.be_over(turn);
+    }
+
     /// Ends the call. The first ending counts.
     pub(crate) fn finish(&mut self, turn: &mut Turn<'_>, ending: Ending) {
         if self.ending.is_some() {
@@ -34,7 +49,7 @@ impl Call {
         }
         self.transfer = None;
         if let Some(mut hunt) = self.hunt.take() {
-            self.cancel_branches(turn, &mut hunt);
+            self.cancel_branches(turn, &mut hunt, None);
         }
         self.timers.retain(|timer| matches!(timer, Timer::Linger));
         for paid in &mut self.paid {
@@ -117,7 +132,7 @@ impl Call {
         }
         for (client, relayed) in abandoned {
             if relayed.method == Method::Invite {
-                turn.out.push(Action::Cancel { client });
+                turn.out.push(Action::Cancel { client, reason: None });
             }
             self.refuse_relayed(turn, &relayed, 487);
         }

@@ -58,7 +58,7 @@ impl Call {
     pub(crate) fn on_carrier_silent(&mut self, turn: &mut Turn<'_>, client: Client) {
         let Some(branch) = self.hunt.as_mut().and_then(|hunt| hunt.take_branch(client)) else { return };
         let trunk = branch.candidate.clone();
-        self.stray(turn, branch);
+        self.stray(turn, branch, None);
         self.candidate_over(turn, &trunk.target, Reply::plain(408), Some(Happened::NoResponse), false);
     }
 
@@ -66,7 +66,7 @@ impl Call {
     pub(crate) fn on_rung_out(&mut self, turn: &mut Turn<'_>) {
         let Some(mut hunt) = self.hunt.take() else { return };
         let rang = hunt.branches.iter().any(|branch| branch.ringing);
-        self.cancel_branches(turn, &mut hunt);
+        self.cancel_branches(turn, &mut hunt, None);
         let trunk = hunt.current.as_ref().map(|candidate| candidate.target.clone());
         self.hunt = Some(hunt);
         let reply = Reply { q850: Some(if rang { 19 } else { 18 }), ..Reply::plain(480) };
@@ -101,7 +101,7 @@ impl Call {
         }
         if is_global && let Some(mut hunt) = self.hunt.take() {
             // RFC 3261 §16.7 step 5: nobody else is asked.
-            self.cancel_branches(turn, &mut hunt);
+            self.cancel_branches(turn, &mut hunt, None);
             hunt.candidates.clear();
             self.hunt = Some(hunt);
         }
@@ -125,7 +125,8 @@ impl Call {
         let next =
             happened.map_or(Next::TryNext { rest: None }, |happened| failover::next(happened, self.policy.rests));
         if let (Target::Trunk { trunk, .. }, Next::TryNext { rest }) = (target, next) {
-            turn.note(Note::CarrierFailed { trunk: *trunk, status: reply.status, rest });
+            let demanded = rest.filter(|rest| rest.demanded).map(|rest| u32::try_from(rest.span.as_secs()).unwrap_or(u32::MAX));
+            turn.note(Note::CarrierFailed { trunk: *trunk, status: reply.status, retry_after: demanded });
         }
         // Another address of the same carrier helps only where this one was not reached (RFC 3263 §4.3).
         let unreached = matches!(
@@ -145,17 +146,17 @@ impl Call {
     }
 
     /// Cancels all branches; what they answer all the same is hung up.
-    pub(crate) fn cancel_branches(&mut self, turn: &mut Turn<'_>, hunt: &mut Hunt) {
+    pub(crate) fn cancel_branches(&mut self, turn: &mut Turn<'_>, hunt: &mut Hunt, reason: Option<&'static str>) {
         for branch in std::mem::take(&mut hunt.branches) {
-            self.stray(turn, branch);
+            self.stray(turn, branch, reason);
         }
         self.timers.disarm(Timer::Ring);
     }
 
-    fn stray(&mut self, turn: &mut Turn<'_>, branch: Branch) {
+    fn stray(&mut self, turn: &mut Turn<'_>, branch: Branch, reason: Option<&'static str>) {
         let client = branch.client;
         self.timers.disarm(Timer::Silence(client));
-        turn.out.push(Action::Cancel { client });
+        turn.out.push(Action::Cancel { client, reason });
         if let Some((_, errand)) = self.errands.iter_mut().find(|(known, _)| *known == client) {
             *errand = Errand::Stray(Box::new(branch));
         }
@@ -164,7 +165,7 @@ impl Call {
     /// Nobody answered. The caller hears the best of what was said; a transferor is told.
     pub(crate) fn hunt_over(&mut self, turn: &mut Turn<'_>, reply: Reply, refusal: Option<Refusal>) {
         let Some(mut hunt) = self.hunt.take() else { return };
-        self.cancel_branches(turn, &mut hunt);
+        self.cancel_branches(turn, &mut hunt, None);
         self.timers.disarm(Timer::AnswerLate);
         match hunt.purpose {
             Purpose::Call => {

@@ -29,30 +29,53 @@ use crate::{leg, say};
 const HOPS_DEFAULT: u8 = 70;
 
 impl Call {
-    /// A call begins with an INVITE whose sender the gate has proven. The caller hears of it by the transaction layer's
-    /// 100; everything else comes from here.
-    pub fn begin(
-        birth: Birth,
-        key: ServerKey,
-        invite: Message,
-        flow: Flow,
-        now: Mono,
-        wall: Wall,
-        out: &mut Vec<Action>,
-    ) -> Call {
+    /// A call to be; [`Call::begin`] brings it its INVITE.
+    pub fn new(birth: Birth) -> Call {
         let Birth { id, policy, caller, seed, shard } = birth;
-        let mut tokens = Tokens::new(seed.child(id.to_i64().cast_unsigned()), shard);
-        let dialog = Dialog::accept(&invite, &tokens.tag(), &say::contact(&policy, &flow), flow);
-        let leg = Leg {
+        Call {
+            id,
+            policy,
+            shard,
+            tokens: Tokens::new(seed.child(id.to_i64().cast_unsigned()), shard),
+            caller,
+            claim: Claim::default(),
+            started: (Mono::START, Wall::default()),
+            legs: smallvec![],
+            hunt: None,
+            errands: smallvec![],
+            paid: smallvec![],
+            media: Media::default(),
+            timers: Timers::default(),
+            transfer: None,
+            hops: 0,
+            parked: None,
+            ladder: Vec::new(),
+            ending: None,
+            over: false,
+            counter: 0,
+        }
+    }
+
+    /// The INVITE of a caller whom the gate has proven. The caller hears of it by the transaction layer's 100; everything
+    /// else comes from here. Once in a call's life, before anything else.
+    pub fn begin(&mut self, key: ServerKey, invite: Message, flow: Flow, now: Mono, wall: Wall, out: &mut Vec<Action>) {
+        if !self.legs.is_empty() {
+            return;
+        }
+        let tag = self.tokens.tag();
+        let dialog = Dialog::accept(&invite, &tag, &say::contact(&self.policy, &flow), flow);
+        self.claim = claim(&invite);
+        self.started = (now, wall);
+        self.legs.push(Leg {
             id: LegId(0),
             side: Side::A,
-            party: caller.party.clone(),
+            party: self.caller.party.clone(),
             dialog,
             state: State::Early,
             invited: false,
             can: Abilities::of(&invite),
             session: Session::default(),
-            asking: Some(Asking { key, message: invite.clone(), flow }),
+            asking: Some(Asking { key, message: invite, flow }),
             unacked: None,
             inviting: None,
             acked: None,
@@ -61,34 +84,11 @@ impl Call {
             rseq: 0,
             pace: Pace { since: now, count: 0 },
             silent_since: None,
-        };
-        let mut timers = Timers::default();
-        timers.arm(Timer::Setup, now + policy.setup_max);
-        let mut call = Call {
-            id,
-            policy,
-            tokens,
-            caller,
-            claim: claim(&invite),
-            started: (now, wall),
-            legs: smallvec![leg],
-            hunt: None,
-            errands: smallvec![],
-            paid: smallvec![],
-            media: Media::default(),
-            timers,
-            transfer: None,
-            hops: 0,
-            parked: None,
-            ladder: Vec::new(),
-            ending: None,
-            over: false,
-            counter: 0,
-        };
+        });
+        self.timers.arm(Timer::Setup, now + self.policy.setup_max);
         let turn = &mut Turn { now, wall, out };
-        call.on_invite(turn);
-        call.wind_up(turn);
-        call
+        self.on_invite(turn);
+        self.wind_up(turn);
     }
 
     fn on_invite(&mut self, turn: &mut Turn<'_>) {

@@ -27,7 +27,7 @@ impl Call {
         let who = branch.candidate.target.party();
         // The call is sent on as a whole: other devices stop ringing.
         if let Some(mut hunt) = self.hunt.take() {
-            self.cancel_branches(turn, &mut hunt);
+            self.cancel_branches(turn, &mut hunt, None);
             hunt.candidates.clear();
             hunt.places.clear();
             hunt.shown = None;

@@ -112,7 +112,7 @@ impl Call {
             }
         }
         if let Some((client, relayed)) = open {
-            turn.out.push(Action::Cancel { client });
+            turn.out.push(Action::Cancel { client, reason: None });
             self.refuse_relayed(turn, &relayed, 487);
         } else if let Some(parked) = self.parked.take_if(|parked| parked.from == id) {
             self.refuse_offer(turn, &parked, 487);
