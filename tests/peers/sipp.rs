@@ -144,6 +144,9 @@ impl Sipp {
             .args(["-trace_stat", "-stf", "stat", "-fd", "1"])
             .args(["-cid_str", &format!("%u-%p-{}@%s", self.scenario)])
             .args(["-t", if self.tcp { "t1" } else { "u1" }]);
+        // sipp proves itself for the URI it is told, whatever it requests: tell it the one in the scenarios.
+        let asked = self.words.get("callee").map(|callee| format!("{callee}@{DOMAIN}"));
+        command.args(["-auth_uri", asked.as_deref().unwrap_or(DOMAIN)]);
         if let Some(calls) = self.calls {
             let patience = format!("{}s", self.patience.as_secs());
             command.args(["-m", &calls.to_string(), "-timeout", &patience, "-timeout_error"]);
