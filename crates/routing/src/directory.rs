@@ -9,7 +9,7 @@ use tollgate_types::{AccountId, DidId, E164, Seed, TrunkId, UserId};
 
 use crate::account::Account;
 use crate::country::Country;
-use crate::did::{Did, DidNumbers};
+use crate::did::{Did, DidNumbers, Ranges};
 use crate::domains::Domains;
 use crate::route::{Route, Routes};
 use crate::shards::Shards;
@@ -31,7 +31,7 @@ pub struct Directory {
     accounts: Shards<AccountId, Arc<Account>>,
     dids: Shards<DidId, Arc<Did>>,
     did_numbers: Shards<E164, DidId>,
-    did_ranges: Arc<Vec<Arc<Did>>>,
+    did_ranges: Arc<Ranges>,
     ingresses: Arc<Ingresses>,
     egresses: Shards<TrunkId, Arc<Egress>>,
     routes: Arc<Routes>,
@@ -197,12 +197,7 @@ impl Directory {
         if let Some(did) = self.did_numbers.get(number).and_then(|id| self.dids.get(id)) {
             return Some(did);
         }
-        let same_length = |did: &&Arc<Did>| {
-            let (first, last) = did.numbers.ends();
-            let digits = number.digits();
-            first.digits().len() == digits.len() && first.digits() <= digits && digits <= last.digits()
-        };
-        self.did_ranges.iter().filter(same_length).min_by_key(|did| (span_of(did), did.id))
+        self.did_ranges.find(number)
     }
 
     /// The incoming trunks.
@@ -297,8 +292,7 @@ impl Directory {
     }
 
     fn index_ranges(&mut self) {
-        let is_range = |did: &&Arc<Did>| did.enabled && matches!(did.numbers, DidNumbers::Range(..));
-        self.did_ranges = Arc::new(self.dids.values().filter(is_range).cloned().collect());
+        self.did_ranges = Arc::new(Ranges::new(self.dids.values()));
     }
 }
 
@@ -309,12 +303,6 @@ fn folded<T>(text: &str, look: impl FnOnce(&str) -> T) -> T {
     } else {
         look(text)
     }
-}
-
-fn span_of(did: &Did) -> u64 {
-    let (first, last) = did.numbers.ends();
-    let value = |number: E164| number.digits().parse::<u64>().unwrap_or(0);
-    value(last).saturating_sub(value(first))
 }
 
 fn add<K: Eq + std::hash::Hash + Clone>(index: &mut Shards<K, Few>, key: K, id: UserId) {

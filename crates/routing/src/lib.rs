@@ -16,6 +16,7 @@ pub mod emergency;
 pub mod failover;
 pub mod format;
 pub mod ha1;
+pub mod identity;
 pub mod lcr;
 pub mod route;
 pub mod rows;

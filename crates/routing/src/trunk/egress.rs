@@ -34,6 +34,9 @@ pub struct Egress {
     pub number_format: NumberFormat,
     /// How it wants the caller.
     pub caller_id_format: CallerIdFormat,
+    /// Is it told who calls by P-Asserted-Identity, even where the caller withholds his number (RFC 3325: only those whom
+    /// we trust to keep it)?
+    pub assert_identity: bool,
     /// Shown where the caller has no number to show.
     pub default_number: Option<E164>,
     /// For national formats; `None` sends them as international.
@@ -77,6 +80,7 @@ impl Egress {
             currency: Currency::USD,
             number_format: NumberFormat::default(),
             caller_id_format: CallerIdFormat::default(),
+            assert_identity: false,
             default_number: None,
             country: None,
             enabled: true,
