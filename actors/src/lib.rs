@@ -1,4 +1,47 @@
 //! The living rooms: one file an actor, in tree order.
+//!
+//! ```text
+//! Platform
+//! ├ edge (udp, tcp)                 bytes in and out; counts, obeys the ban table
+//! ├ SipShard ×S                     transactions, the shard's timer wheel, the roster of its children
+//! ├ Gatekeeper                      the ban table
+//! │   └ IpLimiter(source)           calls of trunks known by their address
+//! ├ UserLimiter(user)               nonces; keeps the user's children:
+//! │   ├ Account                     asks of money on their way to the Ledger
+//! │   ├ Registration(user)          bindings
+//! │   └ Call                        the B2BUA's shell
+//! │       └ MediaLeg ×2             ports, silence; packets run in the relay loop
+//! ├ Router, Rater (one a shard)     candidates and prices from today's snapshots
+//! ├ Carrier(trunk)                  address, health, our registration
+//! ├ Ledger                          the one writer of money and call records
+//! ├ Journal                         what is written behind
+//! └ Alerter                         what people are told
+//! ```
 
+pub mod account;
+pub mod alerter;
+pub mod call;
+pub mod carrier;
+pub mod clock;
+pub mod edge;
+pub mod gatekeeper;
+pub mod ip_limiter;
+pub mod journal;
+pub mod ledger;
+pub mod media_leg;
+pub mod observe;
+pub mod ops;
+pub mod placement;
+pub mod premises;
+pub mod price_book;
+pub mod rater;
+pub mod registration;
 pub mod relay;
-mod relay_loop;
+pub mod relay_loop;
+pub mod resolver;
+pub mod router;
+pub mod sip_shard;
+pub mod supervision;
+pub mod trunk_board;
+pub mod undertaker;
+pub mod user_limiter;

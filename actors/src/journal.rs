@@ -1,0 +1,220 @@
+//! What is written behind: bindings, so that devices are found again after a restart.
+//!
+//! Kept by the platform. Holds what is not written yet, one row a binding, the latest word wins; writes it once a second on
+//! the database's runtime. Wakes on [`Written`] and [`Tick`]. After a crash of the process at most the last second is lost,
+//! and phones register again by themselves.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use serde_json::{Value, json};
+use tollgate_sip::binding::Binding;
+use tollgate_store::Store;
+use tollgate_store::registrations::{self, Row};
+use tollgate_types::{Map, Mono, Seed, UserId, Wall};
+
+use crate::clock::Clock;
+use crate::observe::Observe;
+use crate::premises::Premises;
+use crate::sip_shard::Tick;
+
+/// Words on their way here. What is lost here costs a device one registration interval after a restart.
+const MAILBOX: usize = 65_536;
+/// Rows in one transaction.
+const BATCH_MAX: usize = 512;
+/// Rows waiting for the database; the newest are dropped beyond it.
+const WAITING_MAX: usize = 500_000;
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// See the module.
+pub struct Journal {
+    clock: Clock,
+    store: Store,
+    runtime: tokio::runtime::Handle,
+    waiting: Map<(UserId, u32), Word>,
+    busy: bool,
+    next: Mono,
+    dropped: u64,
+}
+
+/// What became of one binding.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Written {
+    user: UserId,
+    number: u32,
+    word: Word,
+}
+
+#[derive(Clone, Debug)]
+enum Word {
+    Whole(Arc<Row>),
+    Expiry(Wall),
+    Gone,
+}
+
+/// The way to the Journal.
+#[derive(Clone)]
+pub struct JournalDoor(pub Addr<Journal>);
+
+impl JournalDoor {
+    /// Hands over a word; a full mailbox drops and counts it.
+    pub fn write(&self, written: Written) {
+        if self.0.try_send(written).is_err() {
+            metrics::counter!("tollgate_journal_dropped_total").increment(1);
+        }
+    }
+}
+
+impl Written {
+    /// The binding is new, or reached otherwise now.
+    pub fn whole(user: UserId, binding: &Binding, house: &Premises) -> Written {
+        let (now, wall) = (house.clock.mono(), house.clock.wall());
+        let row = Row {
+            user,
+            number: binding.number,
+            flow: binding.flow,
+            contact: binding.contact().into(),
+            instance: binding.instance().into(),
+            reg_id: binding.reg_id,
+            call_id: binding.call_id().into(),
+            cseq: binding.cseq,
+            user_agent: binding.user_agent().into(),
+            paths: binding.parts().paths.into(),
+            q: binding.q,
+            since: wall - now.since(binding.since),
+            refreshed_at: wall - now.since(binding.refreshed_at),
+            expires_at: wall + binding.expires_at.since(now),
+        };
+        Written { user, number: binding.number, word: Word::Whole(Arc::new(row)) }
+    }
+
+    /// Only its time is new.
+    pub fn expiry(user: UserId, binding: &Binding, house: &Premises) -> Written {
+        let expires_at = house.clock.wall() + binding.expires_at.since(house.clock.mono());
+        Written { user, number: binding.number, word: Word::Expiry(expires_at) }
+    }
+
+    /// It is gone.
+    pub fn gone(user: UserId, binding: &Binding) -> Written {
+        Written { user, number: binding.number, word: Word::Gone }
+    }
+}
+
+impl Journal {
+    /// Starts it on the current thread.
+    pub fn open(store: Store, runtime: tokio::runtime::Handle, clock: Clock, seed: Seed) -> Addr<Journal> {
+        Journal::create(move |ctx| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            let next = clock.mono() + PAUSE;
+            Journal { clock, store, runtime, waiting: seed.map(), busy: false, next, dropped: 0 }
+        })
+    }
+
+    fn take(&mut self, written: Written) {
+        let key = (written.user, written.number);
+        if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&key) {
+            self.dropped += 1;
+            return;
+        }
+        let word = match (written.word, self.waiting.get(&key)) {
+            // The whole row waits already: it goes with its new time.
+            (Word::Expiry(at), Some(Word::Whole(row))) => {
+                let mut row = Row::clone(row);
+                row.expires_at = at;
+                Word::Whole(Arc::new(row))
+            }
+            (word, _) => word,
+        };
+        self.waiting.insert(key, word);
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Journal>) {
+        if self.busy || self.waiting.is_empty() {
+            return;
+        }
+        self.busy = true;
+        let keys: Vec<_> = self.waiting.keys().take(BATCH_MAX).copied().collect();
+        let batch: Vec<_> = keys.into_iter().filter_map(|key| self.waiting.remove(&key).map(|word| (key, word))).collect();
+        let (store, own) = (self.store.clone(), ctx.address());
+        self.runtime.spawn(async move {
+            let changes: Vec<registrations::Change> = batch
+                .iter()
+                .map(|((user, number), word)| match word {
+                    Word::Whole(row) => registrations::Change::Put(Row::clone(row)),
+                    Word::Expiry(expires_at) => registrations::Change::Expiry { user: *user, number: *number, expires_at: *expires_at },
+                    Word::Gone => registrations::Change::Gone { user: *user, number: *number },
+                })
+                .collect();
+            let failed = registrations::write(&store, &changes).await.err().map(|error| error.to_string());
+            own.do_send(Flushed { batch: if failed.is_some() { batch } else { Vec::new() }, failed });
+        });
+    }
+}
+
+/// A batch is written, or comes back.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flushed {
+    batch: Vec<((UserId, u32), Word)>,
+    failed: Option<String>,
+}
+
+/// Is everything written? Asked again until it is, before the platform closes.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "bool")]
+pub struct IsWritten;
+
+impl Actor for Journal {
+    type Context = Context<Self>;
+}
+
+impl Handler<Written> for Journal {
+    type Result = ();
+    fn handle(&mut self, written: Written, _: &mut Context<Self>) {
+        self.take(written);
+    }
+}
+
+impl Handler<Tick> for Journal {
+    type Result = ();
+    fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
+        if tick.0 >= self.next {
+            self.next = tick.0 + PAUSE;
+            self.flush(ctx);
+        }
+    }
+}
+
+impl Handler<Flushed> for Journal {
+    type Result = ();
+    fn handle(&mut self, flushed: Flushed, ctx: &mut Context<Self>) {
+        self.busy = false;
+        match flushed.failed {
+            Some(error) => {
+                tracing::warn!(%error, "registrations are not written; they are tried again");
+                for (key, word) in flushed.batch {
+                    self.waiting.entry(key).or_insert(word);
+                }
+                self.next = self.clock.mono() + PAUSE;
+            }
+            // More than one batch: the next follows at once.
+            None => self.flush(ctx),
+        }
+    }
+}
+
+impl Handler<IsWritten> for Journal {
+    type Result = bool;
+    fn handle(&mut self, _: IsWritten, ctx: &mut Context<Self>) -> bool {
+        self.flush(ctx);
+        self.waiting.is_empty() && !self.busy
+    }
+}
+
+impl Handler<Observe> for Journal {
+    type Result = MessageResult<Observe>;
+    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
+        MessageResult::<Observe>(json!({ "waiting": self.waiting.len(), "dropped": self.dropped }) as Value)
+    }
+}

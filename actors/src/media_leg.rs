@@ -1,0 +1,219 @@
+//! One leg's media, control only: who may send, what was heard, when it fell silent. Packets run in the relay loop.
+//!
+//! Kept by its [`Call`], on the call's thread. Born with the call's ports; stops with the call.
+//! Looks at the relay's record of its leg every [`LOOK`], woken by the shard's wheel.
+//! After a crash the call goes on: the relay forwards by itself until the end of what is paid.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde_json::{Value, json};
+use tollgate_billing::cdr::LegMedia;
+use tollgate_call::Event;
+use tollgate_media::relay::Gate;
+use tollgate_media::{Families, Leg as Side, Plan, Ports};
+use tollgate_types::{CallId, Mono};
+
+use crate::call::{Call, SIDES, Tell};
+use crate::observe::Observe;
+use crate::premises::Premises;
+use crate::relay::{Ask, CallStats, Opened as RelayOpened, RelayError, SharedCall};
+use crate::sip_shard::{Order, Wake};
+
+/// How often a leg looks whether its party is still heard.
+pub const LOOK: Duration = Duration::from_secs(5);
+const MAILBOX: usize = 32;
+
+/// See the module.
+pub struct MediaLeg {
+    side: Side,
+    shared: Arc<SharedCall>,
+    house: Arc<Premises>,
+    call: Addr<Call>,
+    timeout: Duration,
+    /// Since when it should be heard; `None` while it is on hold or nothing was agreed on.
+    expected_since: Option<Mono>,
+    reported: bool,
+}
+
+/// The party of this side is, or is not, expected to send.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Expect(pub bool);
+
+/// The relay has answered.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Opened(pub Result<RelayOpened, RelayError>);
+
+/// The relay has closed the call's ports.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Closed(pub Option<CallStats>);
+
+/// A call's media as its shell knows it: the two legs and the relay's record.
+#[derive(Default)]
+pub struct Media {
+    shared: Option<Arc<SharedCall>>,
+    legs: Vec<Addr<MediaLeg>>,
+    /// When forwarding ends, said before the ports came.
+    open_until: Option<Mono>,
+    asked: bool,
+}
+
+impl Media {
+    /// Asks the relay for ports, or for more.
+    pub fn allocate(&mut self, house: &Premises, call: CallId, lines: u8, families: [Families; 2], own: &Addr<Call>) {
+        self.asked = true;
+        let open_until = self.open_until.unwrap_or(Mono::NEVER);
+        let own = own.clone();
+        let ask = Ask { lines: usize::from(lines), families, open_until };
+        house.relay.open(call, ask, move |opened| own.do_send(Opened(opened)));
+    }
+
+    /// The relay has answered: the legs are born.
+    pub fn opened(&mut self, opened: Opened, house: &Arc<Premises>, own: &Addr<Call>) -> Option<Box<Ports>> {
+        let RelayOpened { ports, shared } = match opened.0 {
+            Ok(opened) => opened,
+            Err(error) => {
+                metrics::counter!("tollgate_media_refused_total").increment(1);
+                tracing::warn!(%error, "no media ports");
+                return None;
+            }
+        };
+        if let Some(at) = self.open_until {
+            shared.pay_until(at);
+        }
+        if self.legs.is_empty() {
+            let timeout = house.tuned.load().media_timeout;
+            self.legs = SIDES.iter().map(|side| MediaLeg::open(*side, shared.clone(), house.clone(), own.clone(), timeout)).collect();
+        }
+        self.shared = Some(shared);
+        Some(Box::new(ports))
+    }
+
+    /// What offer and answer agreed on.
+    pub fn update(&mut self, house: &Premises, call: CallId, plan: Plan) {
+        let policy = house.tuned.load().media_source;
+        for (leg, side) in self.legs.iter().zip(SIDES) {
+            let _ = leg.try_send(Expect(plan.expects(side)));
+        }
+        house.relay.apply(call, plan, [policy; 2]);
+    }
+
+    /// Has the wheel wake the legs.
+    pub fn watch(&self, house: &Premises, orders: &mut Vec<Order>) {
+        if !self.legs.is_empty() {
+            orders.push(Order::WakeMedia { legs: self.legs.clone(), at: house.clock.mono() + LOOK });
+        }
+    }
+
+    /// Forward nothing after this time.
+    pub fn open_until(&mut self, at: Mono) {
+        self.open_until = Some(at);
+        if let Some(shared) = &self.shared {
+            shared.pay_until(at);
+        }
+    }
+
+    /// Which directions are open.
+    pub fn gate(&self, house: &Premises, call: CallId, a_to_b: bool, b_to_a: bool) {
+        let gate = match (a_to_b, b_to_a) {
+            (true, _) => Gate::Open,
+            (false, true) => Gate::ToCallerOnly,
+            (false, false) => Gate::Closed,
+        };
+        house.relay.gate(call, gate);
+    }
+
+    /// Closes the ports; the figures come back.
+    pub fn close(&mut self, house: &Premises, call: CallId, own: &Addr<Call>) {
+        self.legs.clear();
+        let own = own.clone();
+        house.relay.close(call, move |stats| own.do_send(Closed(stats)));
+    }
+
+    /// Closes the ports of a call that is no more.
+    pub fn abandon(&mut self, house: &Premises, call: CallId) {
+        if self.asked {
+            house.relay.close(call, |_| {});
+        }
+    }
+}
+
+impl Closed {
+    /// As the record keeps it.
+    pub fn figures(&self) -> Box<[LegMedia; 2]> {
+        Box::new(SIDES.map(|side| {
+            let of = |side| self.0.as_ref().map(|stats| stats.leg(side)).unwrap_or_default();
+            let heard = of(side);
+            LegMedia {
+                packets: heard.packets,
+                packets_sent: of(side.other()).packets,
+                loss_ppm: heard.loss_e4.saturating_mul(100),
+                jitter_us: heard.jitter_us,
+                mos_hundredths: heard.mos_e2.unwrap_or(0),
+            }
+        }))
+    }
+}
+
+impl MediaLeg {
+    fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>, timeout: Duration) -> Addr<MediaLeg> {
+        MediaLeg::create(move |ctx| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            MediaLeg { side, shared, house, call, timeout, expected_since: None, reported: false }
+        })
+    }
+
+    /// Since when nothing was heard, if it should have been.
+    fn silent_for(&self, now: Mono) -> Option<Duration> {
+        let expected = self.expected_since?;
+        let heard = self.shared.leg(self.side).last_packet().unwrap_or(Mono::START);
+        Some(now.since(heard.max(expected)))
+    }
+}
+
+impl Actor for MediaLeg {
+    type Context = Context<Self>;
+}
+
+impl Handler<Expect> for MediaLeg {
+    type Result = ();
+    fn handle(&mut self, expect: Expect, _: &mut Context<Self>) {
+        match (expect.0, self.expected_since) {
+            (true, None) => self.expected_since = Some(self.house.clock.mono()),
+            (false, _) => self.expected_since = None,
+            (true, Some(_)) => {}
+        }
+        self.reported = false;
+    }
+}
+
+impl Handler<Wake> for MediaLeg {
+    type Result = ();
+    fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
+        let now = self.house.clock.mono();
+        match self.silent_for(now) {
+            Some(silence) if silence >= self.timeout => {
+                if !self.reported {
+                    self.reported = self.call.try_send(Tell(Event::MediaSilent { side: self.side })).is_ok();
+                }
+            }
+            _ => self.reported = false,
+        }
+    }
+}
+
+impl Handler<Observe> for MediaLeg {
+    type Result = MessageResult<Observe>;
+    fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
+        let leg = self.shared.leg(self.side);
+        MessageResult::<Observe>(json!({
+            "packets": leg.packets(),
+            "bytes": leg.bytes(),
+            "silent_ms": self.silent_for(self.house.clock.mono()).map(|silence| silence.as_millis() as u64),
+        }) as Value)
+    }
+}

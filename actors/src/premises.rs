@@ -1,0 +1,248 @@
+//! What every actor may read: the clock, today's snapshots, and the doors of those it may knock at.
+//!
+//! Snapshots are replaced whole; a reader keeps what it took. Nothing here decides anything.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use actix::Addr;
+use arc_swap::ArcSwap;
+use tollgate_call::Policy as CallPolicy;
+use tollgate_guard::ban::BanTable;
+use tollgate_routing::directory::Directory;
+use tollgate_routing::ha1::Algorithms;
+use tollgate_settings::Values;
+use tollgate_sip::digest::NonceKey;
+use tollgate_sip::{binding, digest, transaction};
+use tollgate_types::Seed;
+
+use crate::alerter::Alerter;
+use crate::clock::Clock;
+use crate::edge::{EdgeCounts, Wires};
+use crate::journal::JournalDoor;
+use crate::ledger::LedgerDoor;
+use crate::placement::{CallIds, Shards};
+use crate::price_book::PriceBook;
+use crate::relay::RelayHandle;
+use crate::resolver::Resolver;
+use crate::router::Router;
+use crate::trunk_board::TrunkBoard;
+
+/// See the module.
+pub struct Premises {
+    /// Both times.
+    pub clock: Clock,
+    /// Where all randomness comes from.
+    pub seed: Seed,
+    /// This node's number in the database.
+    pub node: i64,
+    /// Users, accounts, trunks, numbers, routes.
+    pub directory: ArcSwap<Directory>,
+    /// Decks, calendar, currencies.
+    pub prices: ArcSwap<PriceBook>,
+    /// All settings.
+    pub settings: ArcSwap<Values>,
+    /// What the settings mean to the SIP rooms, read once per change.
+    pub tuned: ArcSwap<Tuned>,
+    /// Who is shut out.
+    pub bans: Arc<ArcSwap<BanTable>>,
+    /// Ways out.
+    pub wires: Wires,
+    /// The media threads.
+    pub relay: RelayHandle,
+    /// The one writer of money.
+    pub ledger: LedgerDoor,
+    /// What is written behind.
+    pub journal: JournalDoor,
+    /// Who tells people.
+    pub alerter: Addr<Alerter>,
+    /// Names to addresses.
+    pub resolver: Resolver,
+    /// What challenges are signed with.
+    pub nonces: NonceKey,
+    /// Call ids of this node.
+    pub call_ids: CallIds,
+    /// What the edges count.
+    pub edge_counts: Arc<EdgeCounts>,
+    /// RFC 3261's timers.
+    pub transaction_timers: transaction::Timers,
+    /// Live calls, and how many there may be.
+    pub load: Load,
+    /// How each egress trunk is.
+    pub trunks: TrunkBoard,
+    shards: OnceLock<Shards>,
+    routers: OnceLock<Vec<Addr<Router>>>,
+}
+
+/// What the settings mean to the SIP rooms.
+#[derive(Clone)]
+pub struct Tuned {
+    /// Digest.
+    pub digest: digest::Policy,
+    /// Algorithms offered to everybody.
+    pub algorithms: Algorithms,
+    /// Registrations.
+    pub registrar: binding::Policy,
+    /// Calls that begin from now on.
+    pub call: Arc<CallPolicy>,
+    /// Retry-After of a 503, in seconds.
+    pub retry_after: u64,
+    /// How often devices behind NAT are pinged; `None` for never.
+    pub keepalive: Option<std::time::Duration>,
+    /// Who may send media to a leg (the guide's `checkrtpaddr`).
+    pub media_source: tollgate_media::latch::Policy,
+    /// How long a leg may be silent.
+    pub media_timeout: std::time::Duration,
+}
+
+/// How much the node carries.
+#[derive(Debug)]
+pub struct Load {
+    calls: AtomicU64,
+    calls_max: u64,
+    open: AtomicBool,
+}
+
+impl Load {
+    /// Nothing yet; at most `calls_max` calls.
+    pub fn new(calls_max: u64) -> Load {
+        Load { calls: AtomicU64::new(0), calls_max, open: AtomicBool::new(true) }
+    }
+
+    /// Calls now.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// One more.
+    pub fn begin(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn end(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// No new calls from here on.
+    pub fn close(&self) {
+        self.open.store(false, Ordering::Relaxed);
+    }
+
+    /// Are new calls taken?
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed) && self.calls() < self.calls_max
+    }
+}
+
+/// All that a house is built of; see [`Premises`] for the fields.
+#[allow(missing_docs, reason = "each is the field of Premises with its name")]
+pub struct Plans {
+    pub clock: Clock,
+    pub seed: Seed,
+    pub node: i64,
+    pub directory: Directory,
+    pub prices: PriceBook,
+    pub settings: Values,
+    pub tuned: Tuned,
+    pub bans: BanTable,
+    pub wires: Wires,
+    pub relay: RelayHandle,
+    pub ledger: LedgerDoor,
+    pub journal: JournalDoor,
+    pub alerter: Addr<Alerter>,
+    pub resolver: Resolver,
+    pub edge_counts: Arc<EdgeCounts>,
+    pub transaction_timers: transaction::Timers,
+    pub calls_max: u64,
+}
+
+impl Premises {
+    /// Builds the house; nobody lives in it until [`Premises::move_in`].
+    pub fn new(plans: Plans) -> Premises {
+        let node = u16::try_from(plans.node & 0x3ff).unwrap_or(0);
+        Premises {
+            nonces: NonceKey::new(plans.seed.child(0x6e6f)),
+            call_ids: CallIds::new(node),
+            clock: plans.clock,
+            seed: plans.seed,
+            node: plans.node,
+            directory: ArcSwap::from_pointee(plans.directory),
+            prices: ArcSwap::from_pointee(plans.prices),
+            settings: ArcSwap::from_pointee(plans.settings),
+            tuned: ArcSwap::from_pointee(plans.tuned),
+            bans: Arc::new(ArcSwap::from_pointee(plans.bans)),
+            wires: plans.wires,
+            relay: plans.relay,
+            ledger: plans.ledger,
+            journal: plans.journal,
+            alerter: plans.alerter,
+            resolver: plans.resolver,
+            edge_counts: plans.edge_counts,
+            transaction_timers: plans.transaction_timers,
+            trunks: TrunkBoard::new(plans.seed.child(0x7472)),
+            load: Load::new(plans.calls_max),
+            shards: OnceLock::new(),
+            routers: OnceLock::new(),
+        }
+    }
+
+    /// The shards and their routers move in, once.
+    pub fn move_in(&self, shards: Shards, routers: Vec<Addr<Router>>) {
+        let first = self.shards.set(shards).is_ok() && self.routers.set(routers).is_ok();
+        assert!(first, "a house is moved into once");
+    }
+
+    /// The shards.
+    pub fn shards(&self) -> &Shards {
+        self.shards.get().expect("nobody asks before the shards have moved in")
+    }
+
+    /// The router of a shard.
+    pub fn router(&self, shard: u16) -> &Addr<Router> {
+        let routers = self.routers.get().expect("nobody asks before the routers have moved in");
+        &routers[usize::from(shard) % routers.len()]
+    }
+
+    /// All routers.
+    pub fn routers(&self) -> &[Addr<Router>] {
+        self.routers.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What digest asks for now.
+    pub fn digest_policy(&self) -> digest::Policy {
+        self.tuned.load().digest
+    }
+
+    /// Algorithms offered to everybody.
+    pub fn algorithms(&self) -> Algorithms {
+        self.tuned.load().algorithms
+    }
+
+    /// What registrations may be now.
+    pub fn registrar_policy(&self) -> binding::Policy {
+        self.tuned.load().registrar
+    }
+
+    /// What calls born now keep for life.
+    pub fn call_policy(&self) -> Arc<CallPolicy> {
+        self.tuned.load().call.clone()
+    }
+
+    /// Retry-After of a 503.
+    pub fn retry_after_secs(&self) -> u64 {
+        self.tuned.load().retry_after
+    }
+
+    /// Are new calls taken?
+    pub fn accepts_calls(&self) -> bool {
+        self.load.is_open()
+    }
+
+    /// Does that host name or address mean this platform?
+    pub fn is_own_host(&self, host: &str) -> bool {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok_and(|address| self.wires.is_own_address(address))
+    }
+}

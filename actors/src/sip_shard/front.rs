@@ -1,0 +1,232 @@
+//! The front door: who sends this, and to whom does it go. No Registration or Call is born for a stranger.
+//!
+//! Challenges keep nothing: their nonce and their To-tag prove themselves when they come back (RFC 3261 §8.2.7).
+
+mod identify;
+mod message;
+mod waiting;
+
+use std::net::IpAddr;
+
+use actix::prelude::*;
+use tollgate_call::{Birth, Caller, Party};
+use tollgate_routing::trunk::Ingress;
+use tollgate_routing::user::User;
+use tollgate_sip::transaction::ServerKey;
+use tollgate_sip::wire::{Message, Method, Name, ResponseBuilder};
+use tollgate_types::{Flow, Mono};
+
+use super::SipShard;
+use crate::call::{Begin, Call, Cradle, Line};
+use crate::ip_limiter::MayEnter;
+use crate::registration::Register;
+use crate::supervision::Died;
+use crate::user_limiter::{Errand, MayCall};
+
+pub use identify::{Proof, Sender, of_routing};
+pub use message::{MessagePlaces, OnItsWay, Relayed};
+pub use waiting::Waiting;
+
+/// The keeper's answer to [`MayCall`].
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Admitted {
+    /// The INVITE's transaction.
+    pub key: ServerKey,
+    /// Who keeps the call, or the status it is turned away with.
+    pub verdict: Result<Recipient<Died<Line>>, u16>,
+}
+
+impl SipShard {
+    /// A REGISTER: challenged, refused, or brought to its user. It keeps no transaction here; the registration remembers
+    /// what it answered last.
+    pub(super) fn register(&mut self, message: Message, flow: Flow, _now: Mono) {
+        if !self.serves(&message) {
+            return self.answer_alone(&message, &flow, 404);
+        }
+        match self.identify(&message, &flow) {
+            Sender::User { user, proof } => {
+                let own = identify::user_of(&message.to()).eq_ignore_ascii_case(&user.name);
+                if !own {
+                    metrics::counter!("tollgate_register_hijacks_total").increment(1);
+                    return self.answer_alone(&message, &flow, 403);
+                }
+                if !user.enabled {
+                    return self.answer_alone(&message, &flow, 403);
+                }
+                let id = user.id;
+                self.bring_to_user(id, Errand::Register(Box::new(Register { message, flow, proof })));
+            }
+            Sender::Challenge { stale, offered } => self.challenge(&message, &flow, stale, &offered),
+            Sender::Trunk { .. } | Sender::Refused(_) => self.answer_alone(&message, &flow, 403),
+        }
+    }
+
+    /// An INVITE that begins something: its sender is known before a transaction is kept.
+    pub(super) fn knock(&mut self, message: Message, flow: Flow, now: Mono) {
+        if !self.house.accepts_calls() {
+            return self.refuse_overloaded(&message, &flow);
+        }
+        if !self.serves(&message) {
+            return self.answer_alone(&message, &flow, 404);
+        }
+        match self.identify(&message, &flow) {
+            Sender::Challenge { stale, offered } => self.challenge(&message, &flow, stale, &offered),
+            Sender::Refused(status) => self.answer_alone(&message, &flow, status),
+            sender => {
+                self.waiting.expect(&message, sender);
+                self.layer.handle_message(message, flow, now, &mut self.out);
+            }
+        }
+    }
+
+    /// A request outside any dialog, in a transaction of its own.
+    pub(super) fn outside(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
+        let Some(method) = message.method() else { return };
+        match method {
+            Method::Invite => self.let_in(key, message, flow, now, ctx),
+            Method::Options => self.answer(key, &message, &flow, 200, now),
+            Method::Message => self.message(key, message, flow, now, ctx),
+            // RFC 6665 §4.1.3 and RFC 3903 §6: no event package is served yet.
+            Method::Subscribe | Method::Publish => self.answer(key, &message, &flow, 489, now),
+            // They live inside dialogs, and this one is none of ours (RFC 3261 §12.2.2).
+            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => self.answer(key, &message, &flow, 481, now),
+            Method::Refer => self.answer(key, &message, &flow, 403, now),
+            _ => self.answer(key, &message, &flow, 501, now),
+        }
+    }
+
+    /// The INVITE has its transaction: its keeper is asked whether the call may begin.
+    fn let_in(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
+        let Some(sender) = self.waiting.expected(&message) else { return self.answer(key, &message, &flow, 403, now) };
+        let required = crate::sip_shard::reply::unsupported(&message);
+        if !required.is_empty() {
+            return self.answer_unsupported(key, &message, &flow, &required, now);
+        }
+        let reply = ctx.address();
+        match &sender {
+            Sender::User { user, proof } => {
+                if !user.enabled {
+                    return self.answer(key, &message, &flow, 403, now);
+                }
+                let (id, proof) = (user.id, *proof);
+                self.waiting.put(key, sender, message, flow);
+                self.bring_to_user(id, Errand::MayCall(Box::new(MayCall { key, proof, reply })));
+            }
+            Sender::Trunk { .. } => {
+                let source = flow.peer.ip();
+                self.waiting.put(key, sender, message, flow);
+                let limiter = self.ip_limiter(source);
+                if limiter.try_send(MayEnter(MayCall { key, proof: None, reply })).is_err() {
+                    self.turn_away(key, 503, now);
+                }
+            }
+            Sender::Challenge { .. } | Sender::Refused(_) => self.answer(key, &message, &flow, 403, now),
+        }
+    }
+
+    fn turn_away(&mut self, key: ServerKey, status: u16, now: Mono) {
+        if let Some(pending) = self.waiting.take(key) {
+            self.answer(key, &pending.message, &pending.flow, status, now);
+        }
+    }
+
+    /// A call is born.
+    fn begin(&mut self, key: ServerKey, keeper: Recipient<Died<Line>>, ctx: &mut Context<SipShard>) {
+        let Some(pending) = self.waiting.take(key) else { return };
+        let caller = caller_of(&pending.sender, pending.flow.peer.ip());
+        let Some(caller) = caller else { return };
+        let id = self.house.call_ids.mint(self.house.clock.wall());
+        let birth = Birth {
+            id,
+            policy: self.house.call_policy(),
+            caller,
+            seed: self.house.seed.child(id.to_i64() as u64),
+            shard: self.index,
+        };
+        let slot = self.calls.reserve();
+        let core = tollgate_call::Call::new(birth);
+        let addr = Call::open(Cradle { core, house: self.house.clone(), shard: ctx.address(), slot, keeper });
+        self.calls.settle(slot, id, addr.clone());
+        self.calls.listen(slot, pending.message.call_id());
+        self.layer.claim(key, slot.owner(tollgate_call::Client(u32::MAX)));
+        metrics::counter!("tollgate_calls_total").increment(1);
+        tracing::debug!(call = %id, sip_call_id = %crate::sip_shard::reply::loggable(pending.message.call_id()), "a call begins");
+        addr.do_send(Begin { key, message: pending.message, flow: pending.flow, cancelled: pending.cancelled });
+    }
+
+    /// Is the request for a domain of ours? The guide's `blockotherdomains`.
+    fn serves(&self, message: &Message) -> bool {
+        match tollgate_sip::uri::Uri::parse(message.request_uri()) {
+            Ok(uri) if uri.is_sip() => self.house.directory.load().domains().serves(uri.host()) || self.house.is_own_host(uri.host()),
+            // A tel: URI names no domain (RFC 3966).
+            _ => true,
+        }
+    }
+}
+
+impl Handler<Admitted> for SipShard {
+    type Result = ();
+    fn handle(&mut self, admitted: Admitted, ctx: &mut Context<Self>) {
+        let now = self.house.clock.mono();
+        crate::supervision::contain("sip_shard.admitted", || {
+            match admitted.verdict {
+                Ok(keeper) => self.begin(admitted.key, keeper, ctx),
+                Err(401) => {
+                    // The same proof twice: a replay, or a phone that forgot to count. It is asked again.
+                    if let Some(pending) = self.waiting.take(admitted.key) {
+                        let offered = self.offered(pending.sender.user(), pending.flow.peer.ip());
+                        let response = self.challenge_bytes(&pending.message, &pending.flow, true, &offered);
+                        self.layer.respond(admitted.key, response, 401, now, &mut self.out);
+                    }
+                }
+                Err(status) => self.turn_away(admitted.key, status, now),
+            }
+            self.settle_down(now, ctx);
+        });
+        self.out.clear();
+    }
+}
+
+fn caller_of(sender: &Sender, source: IpAddr) -> Option<Caller> {
+    let party = match sender {
+        Sender::User { user, .. } => party_of_user(user),
+        Sender::Trunk { trunk, .. } => party_of_trunk(trunk),
+        Sender::Challenge { .. } | Sender::Refused(_) => return None,
+    };
+    Some(Caller { party, source })
+}
+
+fn party_of_user(user: &User) -> Party {
+    Party::User { user: user.id, account: user.account, name: user.name.clone() }
+}
+
+fn party_of_trunk(trunk: &Ingress) -> Party {
+    Party::Trunk { trunk: trunk.id, account: trunk.account, name: trunk.name.clone() }
+}
+
+impl SipShard {
+    /// Challenges without keeping anything.
+    fn challenge(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[tollgate_sip::digest::Algorithm]) {
+        metrics::counter!("tollgate_challenges_total").increment(1);
+        let bytes = self.challenge_bytes(message, flow, stale, offered);
+        self.send(flow, bytes);
+    }
+
+    fn challenge_bytes(
+        &mut self,
+        message: &Message,
+        flow: &Flow,
+        stale: bool,
+        offered: &[tollgate_sip::digest::Algorithm],
+    ) -> bytes::Bytes {
+        let mut random = [0u8; 6];
+        self.tokens.fill(&mut random);
+        let nonce = self.house.nonces.mint(self.house.clock.wall(), flow.peer.ip(), random);
+        let directory = self.house.directory.load();
+        let challenges = tollgate_sip::digest::challenges(directory.domains().realm(), &nonce, offered, stale);
+        let tag = self.layer.stateless_tag(message);
+        // We are the callee's side of everything (a B2BUA), so 401 and not a proxy's 407.
+        ResponseBuilder::to(message, flow, 401, None).tag(&tag).headers(Name::WwwAuthenticate, challenges).build()
+    }
+}

@@ -1,0 +1,73 @@
+//! Answers that need nobody's state.
+
+use tollgate_sip::transaction::ServerKey;
+use tollgate_sip::wire::{Message, Method, Name, ResponseBuilder};
+use tollgate_types::{Flow, Mono};
+
+use super::SipShard;
+use crate::edge::EdgeCounts;
+
+/// What we do (RFC 3261 §20.5).
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, REGISTER";
+/// Extensions that a request may require.
+const SUPPORTED: [&str; 5] = ["100rel", "timer", "replaces", "norefersub", "path"];
+
+impl SipShard {
+    /// Answers a request in its transaction.
+    pub(super) fn answer(&mut self, key: ServerKey, message: &Message, flow: &Flow, status: u16, now: Mono) {
+        let tag = self.tokens.tag();
+        let mut builder = ResponseBuilder::to(message, flow, status, None).tag(&tag);
+        if matches!(status, 200 | 405 | 501) {
+            builder = builder.header(Name::Allow, ALLOW);
+        }
+        if status == 200 && message.method() == Some(&Method::Options) {
+            builder = builder.header(Name::Accept, "application/sdp").header(Name::Supported, SUPPORTED.join(", "));
+        }
+        if status == 489 {
+            // RFC 6665 §8.2.1 wants the packages served; there is none but the one that REFER makes.
+            builder = builder.header(Name::AllowEvents, "refer");
+        }
+        if status == 503 {
+            builder = builder.header(Name::RetryAfter, self.house.retry_after_secs().to_string());
+        }
+        self.layer.respond(key, builder.build(), status, now, &mut self.out);
+    }
+
+    /// RFC 3261 §8.2.2.3: an extension we do not have was required.
+    pub(super) fn answer_unsupported(&mut self, key: ServerKey, message: &Message, flow: &Flow, extensions: &[String], now: Mono) {
+        let tag = self.tokens.tag();
+        let response = ResponseBuilder::to(message, flow, 420, None).tag(&tag).header(Name::Unsupported, extensions.join(", "));
+        self.layer.respond(key, response.build(), 420, now, &mut self.out);
+    }
+
+    /// Answers without keeping anything; the ACK of an INVITE so answered is known by its tag.
+    pub(super) fn answer_alone(&mut self, message: &Message, flow: &Flow, status: u16) {
+        let tag = self.layer.stateless_tag(message);
+        let mut builder = ResponseBuilder::to(message, flow, status, None).tag(&tag);
+        if status == 503 {
+            builder = builder.header(Name::RetryAfter, self.house.retry_after_secs().to_string());
+        }
+        let bytes = builder.build();
+        self.send(flow, bytes);
+    }
+
+    /// No room for more work: early and cheap.
+    pub(super) fn refuse_overloaded(&mut self, message: &Message, flow: &Flow) {
+        metrics::counter!("tollgate_overload_refused_total").increment(1);
+        EdgeCounts::bump(&self.house.edge_counts.overload, 1);
+        if message.method().is_some_and(|method| *method != Method::Ack) {
+            self.answer_alone(message, flow, 503);
+        }
+    }
+}
+
+/// Extensions that the message requires and we do not have.
+pub fn unsupported(message: &Message) -> Vec<String> {
+    let required = message.headers(Name::Require);
+    required.filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag.trim()))).map(|tag| tag.trim().to_owned()).take(8).collect()
+}
+
+/// A stranger's text, fit for a log line.
+pub fn loggable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(128).collect()
+}

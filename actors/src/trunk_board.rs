@@ -1,0 +1,168 @@
+//! How each egress trunk is, in atomics: its Carrier writes health, calls write lines in use, the routers read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use arc_swap::ArcSwap;
+use tollgate_call::Login;
+use tollgate_routing::lcr::Health;
+use tollgate_types::{Map, Mono, Seed, TrunkId};
+
+/// One egress trunk's record.
+#[derive(Debug)]
+pub struct TrunkRecord {
+    well: AtomicBool,
+    rest_demanded: AtomicU64,
+    rest_inferred: AtomicU64,
+    in_use: AtomicU32,
+    attempts: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+    registered: AtomicBool,
+    /// How we log in there.
+    pub login: ArcSwap<Option<Arc<Login>>>,
+}
+
+/// One line of a trunk, given back when dropped.
+#[derive(Debug)]
+pub struct TrunkLine(Arc<TrunkRecord>);
+
+/// All records. A trunk's record is made once and kept, whatever is changed of the trunk.
+pub struct TrunkBoard {
+    records: ArcSwap<Map<TrunkId, Arc<TrunkRecord>>>,
+}
+
+impl TrunkBoard {
+    /// No trunk yet.
+    pub fn new(seed: Seed) -> TrunkBoard {
+        TrunkBoard { records: ArcSwap::from_pointee(seed.map()) }
+    }
+
+    /// The trunk's record, made if it is not there.
+    pub fn record(&self, trunk: TrunkId) -> Arc<TrunkRecord> {
+        if let Some(record) = self.records.load().get(&trunk) {
+            return record.clone();
+        }
+        self.records.rcu(|records| {
+            let mut records = Map::clone(records);
+            records.entry(trunk).or_insert_with(|| Arc::new(TrunkRecord::new()));
+            records
+        });
+        self.records.load().get(&trunk).cloned().unwrap_or_else(|| Arc::new(TrunkRecord::new()))
+    }
+
+    /// How the trunk is.
+    pub fn health(&self, trunk: TrunkId) -> Health {
+        self.records.load().get(&trunk).map_or(
+            Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 },
+            |record| record.health(),
+        )
+    }
+}
+
+impl TrunkRecord {
+    fn new() -> TrunkRecord {
+        TrunkRecord {
+            well: AtomicBool::new(true),
+            rest_demanded: AtomicU64::new(0),
+            rest_inferred: AtomicU64::new(0),
+            in_use: AtomicU32::new(0),
+            attempts: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            registered: AtomicBool::new(false),
+            login: ArcSwap::from_pointee(None),
+        }
+    }
+
+    /// As the ranking wants it.
+    pub fn health(&self) -> Health {
+        let until = |micros: u64| (micros > 0).then(|| Mono::from_micros(micros));
+        Health {
+            well: self.well.load(Relaxed),
+            rest_demanded: until(self.rest_demanded.load(Relaxed)),
+            rest_inferred: until(self.rest_inferred.load(Relaxed)),
+            in_use: self.in_use.load(Relaxed),
+        }
+    }
+
+    /// Takes a line, unless all `most` are in use.
+    pub fn take_line(self: &Arc<Self>, most: Option<u32>) -> Option<TrunkLine> {
+        let most = most.unwrap_or(u32::MAX);
+        self.in_use.fetch_update(Relaxed, Relaxed, |in_use| (in_use < most).then_some(in_use + 1)).ok()?;
+        self.attempts.fetch_add(1, Relaxed);
+        Some(TrunkLine(self.clone()))
+    }
+
+    /// It answers OPTIONS, or not.
+    pub fn set_well(&self, well: bool) {
+        self.well.store(well, Relaxed);
+    }
+
+    /// Does it answer?
+    pub fn is_well(&self) -> bool {
+        self.well.load(Relaxed)
+    }
+
+    /// We are registered there, or not.
+    pub fn set_registered(&self, registered: bool) {
+        self.registered.store(registered, Relaxed);
+    }
+
+    /// Are we registered there?
+    pub fn is_registered(&self) -> bool {
+        self.registered.load(Relaxed)
+    }
+
+    /// It asked for rest by Retry-After.
+    pub fn rest_demanded(&self, until: Mono) {
+        self.rest_demanded.fetch_max(until.micros(), Relaxed);
+    }
+
+    /// It was not reached.
+    pub fn rest_inferred(&self, until: Mono) {
+        self.failed.fetch_add(1, Relaxed);
+        self.rest_inferred.fetch_max(until.micros(), Relaxed);
+    }
+
+    /// A call by it was answered: it rests no more.
+    pub fn answered(&self) {
+        self.answered.fetch_add(1, Relaxed);
+        self.rest_inferred.store(0, Relaxed);
+    }
+
+    /// Attempts, answers and failures since the start.
+    pub fn totals(&self) -> (u64, u64, u64) {
+        (self.attempts.load(Relaxed), self.answered.load(Relaxed), self.failed.load(Relaxed))
+    }
+}
+
+impl TrunkLine {
+    /// The call by this line was answered.
+    pub fn answered(&self) {
+        self.0.answered();
+    }
+}
+
+impl Drop for TrunkLine {
+    fn drop(&mut self) {
+        self.0.in_use.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_and_given_back() {
+        let board = TrunkBoard::new(Seed([1; 4]));
+        let record = board.record(TrunkId(7));
+        let first = record.take_line(Some(2)).unwrap();
+        let _second = record.take_line(Some(2)).unwrap();
+        assert!(record.take_line(Some(2)).is_none());
+        assert_eq!(board.health(TrunkId(7)).in_use, 2);
+        drop(first);
+        assert_eq!(board.health(TrunkId(7)).in_use, 1);
+    }
+}
