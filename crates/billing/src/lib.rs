@@ -14,9 +14,11 @@ pub mod deck;
 pub mod hold;
 pub mod increment;
 pub mod ledger;
+pub mod minimum;
 pub mod policy;
 pub mod price;
 pub mod quote;
+pub mod settings;
 
 pub use account::{AccountKind, AccountRow, AccountTerms, Mode};
 pub use calendar::{Day, Month, Zone};

@@ -1,6 +1,7 @@
 //! The settings that steer money, as values. Amounts are in the platform's currency.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tollgate_types::{Currency, Money, Wall};
 
@@ -32,6 +33,8 @@ pub struct Policy {
     pub slice_share: u32,
     /// Seconds a hold covers from the INVITE to an answer, whatever price and day it is by then (`credit.ring`).
     pub ring: u32,
+    /// Live calls together may spend the daily limit no faster than in this time (`credit.burn_time`).
+    pub burn_time: Option<Duration>,
     /// Spend a day of an end user without a limit of its own (`credit.daily.enduser`).
     pub daily_enduser: Option<Money>,
     /// The same for traffic senders (`credit.daily.traffic_sender`).
@@ -70,6 +73,7 @@ impl Default for Policy {
             slice: 60,
             slice_share: 8,
             ring: 300,
+            burn_time: None,
             daily_enduser: None,
             daily_traffic_sender: None,
             dynamic: DynamicFor::EndUsersAndTrafficSenders,

@@ -30,10 +30,25 @@ pub struct Segment {
 
 /// The prices of one call for one payer, in the order they come into force. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct PricePlan {
     segments: Vec<Segment>,
     /// Known only up to here; `None` = for ever.
     until: Option<Wall>,
+}
+
+/// A plan as a database keeps it, before it is known to hold a price.
+#[derive(Deserialize)]
+struct Written {
+    segments: Vec<Segment>,
+    until: Option<Wall>,
+}
+
+impl TryFrom<Written> for PricePlan {
+    type Error = &'static str;
+    fn try_from(written: Written) -> Result<PricePlan, &'static str> {
+        PricePlan::new(written.segments, written.until).ok_or("a price plan without prices")
+    }
 }
 
 impl Price {
@@ -132,6 +147,9 @@ mod tests {
             assert_eq!(plan.next_change(at(secs)), change.map(at), "{secs}");
         }
         assert_eq!(plan.at_or_before(at(350)), price(5).unwrap());
+        let json = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<PricePlan>(&json).unwrap(), plan);
+        assert!(serde_json::from_str::<PricePlan>("{\"segments\":[],\"until\":null}").is_err());
         assert!(PricePlan::free().is_free() && !plan.is_free());
     }
 }

@@ -1,110 +1,135 @@
-//! What a call needs before it is tried, and what its next slice of time costs.
+//! The price of a number for a call: what each level of the chain pays, and what a carrier asks.
 
-use tollgate_types::{Money, Rate, Wall};
+use tollgate_types::{AccountId, Currency, E164, Rate, Refusal, Rule, TrunkId, Wall};
 
-use crate::increment::{begun_within, later};
+use crate::currency::Exchange;
+use crate::deck::{DeckVersion, Miss, Reach};
+use crate::hold::BuyQuote;
+use crate::ledger::LevelQuote;
 use crate::price::PricePlan;
 
-/// What must be held so that a call answered within the ring time can talk a while, whatever price is in force by then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Minimum {
-    /// Seconds that are paid for at least.
-    pub promised: u64,
-    /// Seconds that a further level must be able to pay for.
-    pub covered: u64,
-    /// What to hold.
-    pub amount: Money,
-    /// The dearest price per minute within that time.
-    pub rate: Rate,
+/// One level of the chain: the payer, or a reseller above it.
+#[derive(Clone, Copy, Debug)]
+pub struct Level<'a> {
+    /// Whose.
+    pub account: AccountId,
+    /// Its currency; the deck's must be the same.
+    pub currency: Currency,
+    /// What it pays by; `None` when no deck is assigned.
+    pub deck: Option<&'a DeckVersion>,
 }
 
-/// Setup fee and `talk` seconds in whole increments, at least one, for an answer up to `ring` seconds after `now`. When
-/// the price changes meanwhile, the dearer side of everything. `None` when there is no price now.
-pub fn minimum(plan: &PricePlan, now: Wall, ring: u32, talk: u64) -> Option<Minimum> {
-    let price = plan.at(now)?;
-    let longest = plan.segments().iter().filter_map(|segment| segment.price).map(|p| p.first.max(p.next)).max()?;
-    let end = later(now, (i64::from(ring) + talk as i64 + 2 * i64::from(longest)) * 1_000_000);
-    let (from, until) = (plan.index(now), plan.index(end));
-    let within = plan.segments()[from..=until].iter().filter_map(|segment| segment.price);
-    if from == until {
-        let tally = begun_within(plan, now, talk.max(u64::from(price.first)) as i64 * 1_000_000);
-        let seconds = tally.seconds;
-        let amount = tally.cost(price.setup_fee);
-        return Some(Minimum { promised: seconds, covered: seconds, amount, rate: price.rate });
+/// What the levels pay for a call to `number` that begins now: the payer first. Refuses when one has no price for a call
+/// that leaves us; what stays with us is free on a level without an `onnet` band.
+pub fn sell(levels: &[Level<'_>], number: &E164, at: Wall, reach: Reach) -> Result<Vec<LevelQuote>, Refusal> {
+    levels.iter().map(|level| sell_level(level, number, at, reach)).collect()
+}
+
+fn sell_level(level: &Level<'_>, number: &E164, at: Wall, reach: Reach) -> Result<LevelQuote, Refusal> {
+    let quote = |plan| LevelQuote { account: level.account, currency: level.currency, plan };
+    let found = match level.deck {
+        Some(deck) if deck.deck.currency == level.currency => deck.find(number, at, reach),
+        // Assigning a deck of another currency is refused; should one be there all the same, it prices nothing.
+        Some(_) | None => Err(Miss::NoPrice),
+    };
+    match (found, reach) {
+        (Ok(found), _) => Ok(quote(found.plan)),
+        (Err(Miss::NoPrice), Reach::Onnet) => Ok(quote(PricePlan::free())),
+        (Err(miss), _) => Err(refusal(miss, number)),
     }
-    let mut most = *price;
-    let mut first_least = price.first;
-    for other in within {
-        first_least = first_least.min(other.first);
-        most.first = most.first.max(other.first);
-        most.next = most.next.max(other.next);
-        most.rate = most.rate.max(other.rate);
-        most.setup_fee = most.setup_fee.max(other.setup_fee);
+}
+
+/// The same call for levels that pay nothing whatever it is: emergency calls, DIDs without an inbound deck.
+pub fn free(levels: &[Level<'_>]) -> Vec<LevelQuote> {
+    let quote =
+        |level: &Level<'_>| LevelQuote { account: level.account, currency: level.currency, plan: PricePlan::free() };
+    levels.iter().map(quote).collect()
+}
+
+/// What `trunk` asks by `deck`; `exchange` leads from the deck's currency to the payer's and is frozen with it.
+pub fn buy(
+    trunk: TrunkId,
+    deck: &DeckVersion,
+    exchange: Exchange,
+    number: &E164,
+    at: Wall,
+) -> Result<BuyQuote, Refusal> {
+    match deck.find(number, at, Reach::Offnet) {
+        Ok(found) => Ok(BuyQuote { trunk, plan: found.plan, exchange }),
+        Err(miss) => Err(refusal(miss, number)),
     }
-    let covered = talk.max(u64::from(most.first)) + u64::from(most.next);
-    let dearest = PricePlan::flat(crate::price::Price { first: 1, next: 1, ..most });
-    Some(Minimum {
-        promised: talk.max(u64::from(first_least)),
-        covered,
-        amount: begun_within(&dearest, now, covered as i64 * 1_000_000).cost(most.setup_fee),
-        rate: most.rate,
-    })
+}
+
+/// What a minute costs the payer now.
+pub fn price_per_minute(levels: &[LevelQuote], at: Wall) -> Rate {
+    levels.first().and_then(|level| level.plan.at(at)).map_or(Rate::ZERO, |price| price.rate)
+}
+
+fn refusal(miss: Miss<'_>, number: &E164) -> Refusal {
+    match miss {
+        Miss::NoPrice => Refusal::new(Rule::NoPrice, None, number, ""),
+        Miss::Blocked("") => Refusal::new(Rule::DestinationBlocked, None, number, ""),
+        Miss::Blocked(destination) => {
+            Refusal::new(Rule::DestinationBlocked, None, format_args!("{number} ({destination})"), "")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    use tollgate_types::DeckId;
 
     use super::*;
-    use crate::price::{Price, Segment};
+    use crate::calendar::{Timeline, Zone};
+    use crate::deck::{Band, Deck, DeckKind, DeckRow};
+    use crate::price::Price;
 
-    fn price(rate: &str, fee: &str, first: u32, next: u32) -> Price {
-        Price { rate: rate.parse().unwrap(), setup_fee: fee.parse().unwrap(), first, next, grace: 0 }
+    fn deck(currency: &str, rows: &[(&str, &str, &str)]) -> DeckVersion {
+        let now = Wall::from_secs(1_800_000_000);
+        let currency = currency.parse().unwrap();
+        let head =
+            Deck { id: DeckId(1), name: "d".into(), kind: DeckKind::Sell, currency, zone: Zone::UTC, version: 1 };
+        let rows = rows.iter().map(|(prefix, band, rate)| DeckRow {
+            prefix: prefix.parse().unwrap(),
+            destination: "Here".into(),
+            price: Price::per_minute(rate.parse().unwrap_or_default()),
+            band: Band::from(*band),
+            effective_from: None,
+            blocked: *rate == "blocked",
+        });
+        DeckVersion::new(head, rows.collect(), Arc::new(Timeline::new(Arc::default(), Zone::UTC, now)))
     }
 
     #[test]
-    fn the_minimum_ask_is_fee_and_the_longer_of_first_increment_and_min_talk() {
-        //  rate    fee     incr      min talk  seconds  amount
-        for (rate, fee, (first, next), talk, seconds, amount) in [
-            ("0.60", "0.10", (1, 1), 10, 10, "0.200000"),
-            ("0.60", "0.10", (60, 60), 10, 60, "0.700000"),
-            ("0.60", "0", (6, 6), 10, 12, "0.120000"),
-            ("0.60", "0", (1, 1), 0, 1, "0.010000"),
-            ("0", "0.05", (1, 1), 10, 10, "0.050000"),
-        ] {
-            let minimum =
-                minimum(&PricePlan::flat(price(rate, fee, first, next)), Wall::from_secs(9), 300, talk).unwrap();
-            assert_eq!(
-                (minimum.promised, minimum.amount.to_string().as_str()),
-                (seconds, amount),
-                "{rate} {first}/{next}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whenever_it_is_answered_the_minimum_is_enough(
-            rates in prop::collection::vec((0i64..1_000_000_000, 0i64..100_000, 1u32..90, 1u32..90), 1..4),
-            starts in prop::collection::vec(-50i64..400, 3), ring in 0u32..300, answer in 0u32..300, talk in 0u64..70,
-        ) {
-            let mut starts = starts;
-            starts.sort_unstable();
-            starts[0] = i64::MIN / 4_000_000;
-            let segments = rates.iter().zip(starts).map(|((rate, fee, first, next), from)| Segment {
-                from: Wall::from_secs(1_000_000 + from),
-                price: Some(Price {
-                    rate: Rate::from_nanos(*rate), setup_fee: Money::from_micros(*fee), first: *first, next: *next, grace: 0,
-                }),
-            });
-            let plan = PricePlan::new(segments, None).unwrap();
-            let now = Wall::from_secs(1_000_000);
-            let minimum = minimum(&plan, now, ring, talk).unwrap();
-            let answered = Wall::from_secs(1_000_000 + i64::from(answer.min(ring)));
-            let paid = begun_within(&plan, answered, minimum.promised as i64 * 1_000_000);
-            prop_assert!(minimum.promised >= talk);
-            prop_assert!(paid.seconds <= minimum.covered);
-            prop_assert!(paid.cost(plan.at(answered).unwrap().setup_fee) <= minimum.amount);
-        }
+    fn each_level_pays_by_its_own_deck_or_the_call_is_refused() {
+        let now = Wall::from_secs(1_800_000_000);
+        let retail = deck(
+            "USD",
+            &[("36", "all", "0.10"), ("44", "all", "0.20"), ("90", "all", "blocked"), ("36", "onnet", "0.01")],
+        );
+        let wholesale = deck("EUR", &[("36", "all", "0.05"), ("90", "all", "0.05")]);
+        let level =
+            |id, currency: &str, deck| Level { account: AccountId(id), currency: currency.parse().unwrap(), deck };
+        let chain = [level(1, "USD", Some(&retail)), level(2, "EUR", Some(&wholesale))];
+        let said = |chain: &[Level<'_>], number: &str, reach| match sell(chain, &number.parse().unwrap(), now, reach) {
+            Ok(levels) => levels
+                .iter()
+                .map(|l| l.plan.at(now).unwrap().rate.to_string()[..4].to_owned())
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(refusal) => refusal.to_string(),
+        };
+        assert_eq!(said(&chain, "361", Reach::Offnet), "0.10 0.05");
+        assert_eq!(said(&chain, "441", Reach::Offnet), "no_price: there is no price for 441");
+        assert_eq!(said(&chain, "901", Reach::Offnet), "destination_blocked: calls to 901 (Here) are blocked");
+        assert_eq!(said(&chain, "361", Reach::Onnet), "0.01 0.00");
+        assert_eq!(said(&chain, "441", Reach::Onnet), "0.00 0.00");
+        assert_eq!(said(&[level(1, "USD", None)], "361", Reach::Offnet), "no_price: there is no price for 361");
+        assert_eq!(
+            said(&[level(1, "EUR", Some(&retail))], "361", Reach::Offnet),
+            "no_price: there is no price for 361"
+        );
     }
 }

@@ -46,7 +46,8 @@ mod tests {
     #[test]
     fn the_monthly_limit_grows_with_activity_up_to_its_ceiling() {
         //  limit  increment  ceiling       after 0, 1, 2, 3, 4 active months
-        let table: [(&str, Option<&str>, Option<&str>, [&str; 5]); 4] = [
+        type Case = (&'static str, Option<&'static str>, Option<&'static str>, [&'static str; 5]);
+        let table: [Case; 4] = [
             ("100", Some("20"), Some("150"), ["100", "120", "140", "150", "150"]),
             ("100", None, Some("150"), ["100", "100", "100", "100", "100"]),
             ("100", Some("20"), None, ["100", "120", "140", "160", "180"]),

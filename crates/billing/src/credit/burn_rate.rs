@@ -2,17 +2,18 @@
 
 use tollgate_types::{Money, Rate, Rule};
 
-use super::{Claim, Finding, Standing, Value};
+use super::{Claim, Finding, Standing, Value, daily};
 use crate::calendar::Day;
+use crate::currency::narrow;
 
 pub(super) fn find(claim: &Claim<'_>) -> Option<Finding> {
-    let limit = claim.standing.row.terms.burn_rate?;
+    let (limit, setting) = limit(&claim.standing)?;
     let before = claim.before.map_or(Rate::ZERO, |hold| hold.rate);
     let burning = claim.standing.row.state.burning.nanos();
     let would = burning.saturating_sub(before.nanos()).saturating_add(claim.after.rate.nanos());
     Some(Finding {
         rule: Rule::BurnRate,
-        setting: Some("account.burn_rate"),
+        setting: Some(setting),
         observed: Value::Rate(Rate::from_nanos(would)),
         limit: Value::Rate(limit),
         passes: would <= limit.nanos(),
@@ -22,6 +23,17 @@ pub(super) fn find(claim: &Claim<'_>) -> Option<Finding> {
 
 /// A rate is no amount: what it leaves room for depends on the call. Only a full one leaves none.
 pub(super) fn room(standing: &Standing<'_>, _: Day) -> Option<Money> {
-    let limit = standing.row.terms.burn_rate?;
+    let (limit, _) = limit(standing)?;
     (standing.row.state.burning >= limit).then_some(Money::ZERO)
+}
+
+/// The account's own limit, or its daily limit over the time it must last.
+fn limit(standing: &Standing<'_>) -> Option<(Rate, &'static str)> {
+    if let Some(own) = standing.row.terms.burn_rate {
+        return Some((own, "account.burn_rate"));
+    }
+    let seconds = i128::from(standing.rules.policy.burn_time?.as_secs().max(1));
+    let (daily, _) = daily::limit(standing)?;
+    let nanos = i128::from(daily.micros()) * 60_000 / seconds;
+    Some((Rate::from_nanos(narrow(nanos)), "credit.burn_time"))
 }

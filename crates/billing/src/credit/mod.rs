@@ -8,9 +8,11 @@ pub mod dynamic;
 mod finding;
 pub mod lines;
 mod monthly;
+mod report;
 pub mod talk;
 
 pub use finding::{Finding, Value};
+pub use report::{Report, report};
 
 use tollgate_types::{Money, Wall};
 

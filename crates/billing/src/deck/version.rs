@@ -167,10 +167,10 @@ impl DeckVersion {
         let mut time = None;
         spans.iter().rev().find_map(|span| {
             let rows = self.rows(span);
-            if let ([row], Reach::Offnet) = (rows, reach) {
-                if row.band == ALL {
-                    return (row.from <= at.micros()).then_some(row);
-                }
+            if let ([row], Reach::Offnet) = (rows, reach)
+                && row.band == ALL
+            {
+                return (row.from <= at.micros()).then_some(row);
             }
             let time = *time.get_or_insert_with(|| self.timeline.time_at(at));
             rows.iter()

@@ -7,9 +7,9 @@ use crate::calendar::Day;
 use crate::credit::{Claim, Finding, dynamic, lines, talk};
 use crate::hold::{HoldRow, Holder, LevelHold};
 use crate::increment::later;
+use crate::minimum::minimum;
 use crate::policy::Rules;
 use crate::price::PricePlan;
-use crate::quote::minimum;
 
 pub(super) fn hold(books: &mut Books, rules: &Rules, ask: &Ask, hold: &Hold, now: Wall) -> Result<Outcome, Fault> {
     let key = ask.hold_key();
@@ -170,7 +170,8 @@ pub(super) fn no_price(number: &str) -> Refusal {
     Refusal::new(Rule::NoPrice, None, number, "")
 }
 
-pub(super) fn disabled() -> Finding {
+/// Whoever is disabled is refused before anything is compared.
+pub(crate) fn disabled() -> Finding {
     use crate::credit::Value;
     Finding {
         rule: Rule::AccountDisabled,

@@ -17,6 +17,7 @@ mod outcome;
 mod recount;
 mod settle;
 
+pub(crate) use admit::disabled;
 pub use ask::{Answered, Ask, AskKey, Credit, Extend, Hold, LevelQuote, LineAsk, Recover, Settle, What};
 pub use books::{Books, Changes, Needs};
 pub use entry::{EntryKind, EntryRow, Hash};

@@ -77,10 +77,7 @@ pub(super) fn increment(text: &str) -> Result<u32, String> {
 /// The first increment, and the next where both are written in one.
 pub(super) fn increments(text: &str) -> Result<(u32, Option<u32>), String> {
     match text.split_once('/') {
-        Some((first, next)) => {
-            let both = increment(first.trim()).and_then(|first| Ok((first, Some(increment(next.trim())?))));
-            both
-        }
+        Some((first, next)) => increment(first.trim()).and_then(|first| Ok((first, Some(increment(next.trim())?)))),
         None => increment(text).map(|first| (first, None)),
     }
 }

@@ -72,7 +72,7 @@ pub fn import(text: &[u8], settings: Settings<'_>, progress: &mut dyn FnMut(u64)
             }
         }
         let line = record.position().map_or(0, csv::Position::line);
-        if imported.rows.len() as u64 % REPORT_EVERY == 0 {
+        if (imported.rows.len() as u64).is_multiple_of(REPORT_EVERY) {
             progress(reader.position().byte());
         }
         if record.iter().all(<[u8]>::is_empty) {

@@ -1,0 +1,12 @@
+//! What the ledger promises, told as stories, and proven over random mixes of calls.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod desk;
+
+mod calls;
+mod caps;
+mod crash;
+mod days;
+mod mix;
+mod money;
