@@ -13,7 +13,7 @@ const UP: &[&str] = &[
         name TEXT NOT NULL UNIQUE,
         kind TEXT NOT NULL CHECK (kind IN ('sell', 'buy')),
         currency TEXT NOT NULL,
-        calendar TEXT NOT NULL,
+        zone TEXT NOT NULL,
         live_version BIGINT,
         created_at BIGINT NOT NULL
     )",

@@ -67,6 +67,20 @@ pub(crate) async fn note(writing: &Writing, by: &By, change: Change<'_>) -> Resu
     Ok(())
 }
 
+/// What differs between two versions of a row, as (was, is now); `None` when nothing does.
+pub(crate) fn difference(was: &impl Serialize, is_now: &impl Serialize) -> Option<(Value, Value)> {
+    let (Ok(Value::Object(mut was)), Ok(Value::Object(mut is_now))) = (serde_json::to_value(was), serde_json::to_value(is_now))
+    else {
+        return None;
+    };
+    let same: Vec<String> = was.iter().filter(|(key, value)| is_now.get(*key) == Some(value)).map(|(key, _)| key.clone()).collect();
+    for key in &same {
+        was.remove(key);
+        is_now.remove(key);
+    }
+    (!was.is_empty() || !is_now.is_empty()).then_some((Value::Object(was), Value::Object(is_now)))
+}
+
 impl TryFrom<audit::Model> for AuditRow {
     type Error = Error;
     fn try_from(row: audit::Model) -> Result<AuditRow> {

@@ -2,10 +2,12 @@
 //!
 //! [`Store::open`] connects; each noun has a file of its own with its rows and queries; [`book`] is where money is written.
 
+pub mod accounts;
 pub mod audit;
 pub mod bans;
 pub mod book;
 mod checkpoint;
+mod column;
 mod entity;
 pub mod error;
 pub mod marks;
@@ -13,9 +15,11 @@ pub mod nodes;
 pub mod open;
 pub mod pen;
 pub mod seal;
+pub mod secrets;
 pub mod settings;
 #[cfg(test)]
 mod testing;
+pub mod users;
 pub mod versions;
 
 pub use error::{Error, Result};

@@ -94,7 +94,8 @@ async fn read(transaction: &DatabaseTransaction, asks: &[Ask]) -> Result<(Books,
             books.put_closed(rows::hold_key(call, paid_leg)?);
         }
     }
-    for ids in chunks(accounts.iter().map(|id| id.0)) {
+    let ids: Vec<i64> = accounts.iter().map(|id| id.0).collect();
+    for ids in chunks(ids) {
         // Users are written with a reference to their account: a lock on its key would make them wait for calls.
         let find = account::Entity::find().filter(account::Column::Id.is_in(ids)).order_by_asc(account::Column::Id);
         for row in find.lock(LockType::NoKeyUpdate).all(transaction).await? {

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "accounts")]
 pub struct Model {
     #[sea_orm(primary_key)]
@@ -31,11 +31,17 @@ pub struct Model {
     pub local_only: bool,
     pub main_number: Option<String>,
     pub created_at: i64,
+    #[serde(skip)]
     pub balance: i64,
+    #[serde(skip)]
     pub held: i64,
+    #[serde(skip)]
     pub burning: i64,
+    #[serde(skip)]
     pub entries: i64,
+    #[serde(skip)]
     pub head: Vec<u8>,
+    #[serde(skip)]
     /// JSON; none until the account is first used.
     pub windows: Option<String>,
 }

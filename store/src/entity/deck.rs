@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "decks")]
 pub struct Model {
     #[sea_orm(primary_key)]
@@ -10,7 +10,7 @@ pub struct Model {
     pub name: String,
     pub kind: String,
     pub currency: String,
-    pub calendar: String,
+    pub zone: String,
     pub live_version: Option<i64>,
     pub created_at: i64,
 }

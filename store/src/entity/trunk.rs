@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize)]
 #[sea_orm(table_name = "trunks")]
 pub struct Model {
     #[sea_orm(primary_key)]
@@ -13,6 +13,7 @@ pub struct Model {
     pub auth: String,
     pub prefix: String,
     pub username: Option<String>,
+    #[serde(skip)]
     pub secret: Option<Vec<u8>>,
     pub realms: String,
     pub algorithms: i64,
