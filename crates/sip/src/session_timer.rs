@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tollgate_settings::{Values, rows::call as rows};
 use tollgate_types::Mono;
 
 use crate::header::{Refresher, SessionExpires, seconds};
@@ -25,6 +26,18 @@ pub struct Policy {
     pub min: u32,
     /// May we refresh sessions with a peer that knows nothing of timers? Then a peer that vanished is noticed.
     pub alone: bool,
+}
+
+impl Policy {
+    /// As the settings have it; `None` where they turn session timers off: then nothing about them is written or read.
+    pub fn of(values: &Values) -> Option<Policy> {
+        let seconds = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        Some(Policy {
+            interval: seconds(values.duration_or_off(&rows::SESSION_EXPIRES)?),
+            min: seconds(values.duration(&rows::SESSION_MIN)),
+            alone: true,
+        })
+    }
 }
 
 impl Default for Policy {
@@ -228,6 +241,11 @@ mod tests {
             let proposal = Proposal { supported, expires, min };
             assert_eq!(answer(&proposal, policy), verdict, "{proposal:?} {policy:?}");
         }
+    }
+
+    #[test]
+    fn the_defaults_are_the_settings() {
+        assert_eq!(Policy::of(&Values::default()), Some(Policy::default()));
     }
 
     #[test]

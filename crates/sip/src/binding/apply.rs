@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_types::Mono;
+use tollgate_types::{Mono, Transport};
 
 use super::register::{Register, Wanted, Wish};
 use super::{Binding, Bindings, Change, Gone, Outcome, Parts, Policy, REPEAT_SPAN, REPEATS_MAX};
@@ -158,7 +158,9 @@ fn granted(wish: &Wish, register: &Register, policy: &Policy) -> Result<u32, Out
     if asked > 0 && asked < min {
         return Err(Outcome::IntervalTooBrief { asked, min });
     }
-    Ok(asked.min(policy.expires_max))
+    let behind_nat = wish.behind_nat && register.flow.transport == Transport::Udp;
+    let nat = policy.expires_nat.filter(|_| behind_nat).map_or(u32::MAX, |nat| nat.max(min));
+    Ok(asked.min(policy.expires_max).min(nat))
 }
 
 /// A device's requests are obeyed in the order it made them.

@@ -2,6 +2,8 @@
 
 use tollgate_types::{Flow, Mono};
 
+use crate::uri::Uri;
+
 /// Where a device can be reached, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
@@ -125,6 +127,11 @@ impl Binding {
         self.piece(4).lines()
     }
 
+    /// Does the contact name another place than the one its REGISTER came from? Then only the flow reaches the device.
+    pub fn is_behind_nat(&self) -> bool {
+        Uri::parse(self.contact()).is_ok_and(|contact| super::is_behind_nat(&contact, &self.flow))
+    }
+
     /// Seconds left, rounded up so that a living binding never shows 0.
     pub fn seconds_left(&self, now: Mono) -> u32 {
         u32::try_from(self.expires_at.since(now).as_micros().div_ceil(1_000_000)).unwrap_or(u32::MAX)
@@ -170,6 +177,15 @@ mod tests {
         assert_eq!(binding.paths().collect::<Vec<_>>(), ["<sip:edge1.example;lr>", "<sip:edge2.example;lr>"]);
         let bytes = size_of::<Binding>() + binding.texts.len();
         assert!(bytes <= 400, "{bytes}");
+        assert!(binding.is_behind_nat());
+        for (contact, behind) in [
+            ("sip:u@198.51.100.77:61234", false),
+            ("sip:u@198.51.100.77", true),
+            ("sip:u@198.51.100.78:61234", true),
+            ("sip:u@phone.example", false),
+        ] {
+            assert_eq!(Binding::new(1, &Parts { contact, ..parts.clone() }).is_behind_nat(), behind, "{contact}");
+        }
         assert_eq!(binding.seconds_left(Mono::from_millis(1)), 3600);
         assert_eq!(binding.seconds_left(Mono::from_millis(3_600_000)), 1);
         assert_eq!(binding.seconds_left(Mono::from_millis(3_600_001)), 0);

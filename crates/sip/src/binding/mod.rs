@@ -12,27 +12,47 @@ mod tests;
 
 use std::time::Duration;
 
-use tollgate_types::{Flow, Mono};
+use tollgate_settings::{Values, rows::registrar as rows};
+use tollgate_types::{Flow, Mono, Transport};
 
 pub use entry::{Binding, Parts};
 pub use register::{BadRegister, Register, Wanted, Wish};
 
+use crate::uri::Uri;
+
 /// What the operator decides about registrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Contacts at a time for one address of record: 10. More are refused with 403.
+    /// Contacts at a time for one address of record. More are refused with 403.
     pub bindings_max: usize,
-    /// Seconds; who asks for less, and not for 0, is told 423: 60.
+    /// Seconds; who asks for less, and not for 0, is told 423.
     pub expires_min: u32,
-    /// Seconds; who asks for more gets this: 3600.
+    /// Seconds; who asks for more gets this.
     pub expires_max: u32,
-    /// Seconds for who does not ask: 300.
+    /// Seconds for who does not ask.
     pub expires_default: u32,
+    /// Seconds at most for a device behind a NAT on UDP, whose way back closes early.
+    pub expires_nat: Option<u32>,
 }
 
+impl Policy {
+    /// As the settings have it.
+    pub fn of(values: &Values) -> Policy {
+        let seconds = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        Policy {
+            bindings_max: usize::try_from(values.integer(&rows::BINDINGS_MAX)).unwrap_or(usize::MAX),
+            expires_min: seconds(values.duration(&rows::EXPIRES_MIN)),
+            expires_max: seconds(values.duration(&rows::EXPIRES_MAX)),
+            expires_default: seconds(values.duration(&rows::EXPIRES_DEFAULT)),
+            expires_nat: values.duration_or_off(&rows::EXPIRES_NAT).map(seconds),
+        }
+    }
+}
+
+/// Without settings: every row at its default.
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { bindings_max: 10, expires_min: 60, expires_max: 3600, expires_default: 300 }
+        Policy::of(&Values::default())
     }
 }
 
@@ -107,6 +127,15 @@ pub enum Gone {
     Expired,
     /// Its connection broke.
     FlowLost,
+}
+
+/// Did a contact come from elsewhere than it names? Its sender is behind a NAT, or speaks for another. A name is taken at its word.
+fn is_behind_nat(contact: &Uri, flow: &Flow) -> bool {
+    let source = flow.peer.ip().to_canonical();
+    contact.host_ip().is_some_and(|named| {
+        let port = contact.port().unwrap_or(flow.transport.default_port());
+        named.to_canonical() != source || flow.transport == Transport::Udp && port != flow.peer.port()
+    })
 }
 
 impl Bindings {

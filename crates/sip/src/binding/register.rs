@@ -58,6 +58,8 @@ pub struct Wish {
     pub instance: Box<str>,
     /// RFC 5626: which of the device's flows this is.
     pub reg_id: Option<u32>,
+    /// It names another place than the one the REGISTER came from.
+    pub behind_nat: bool,
 }
 
 /// A REGISTER that is wrong in itself: 400 with these words.
@@ -95,6 +97,7 @@ impl Register {
                         expires: contact.expires(),
                         instance: at_most(INSTANCE_MAX, &instance, "+sip.instance")?,
                         reg_id: contact.reg_id(),
+                        behind_nat: super::is_behind_nat(&uri, flow),
                     })
                 });
                 Wanted::Contacts(wishes.collect::<Result<_, BadRegister>>()?)

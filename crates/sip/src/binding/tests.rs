@@ -151,6 +151,23 @@ fn a_device_that_moves_keeps_one_binding() {
 }
 
 #[test]
+fn a_device_behind_a_nat_refreshes_more_often() {
+    let policy = Policy::default();
+    let nat = policy.expires_nat.unwrap();
+    for (contact, expires, granted) in [
+        ("<sip:u@10.0.0.1>", 3600, nat),
+        ("<sip:u@10.0.0.1>", 120, 120),
+        ("<sip:u@198.51.100.7>", 3600, 3600),
+        ("<sip:u@phone.example>", 3600, 3600),
+    ] {
+        let mut bindings = Bindings::new();
+        let line = format!("Contact: {contact};expires={expires}\r\n");
+        let outcome = bindings.apply(&register("a", 1, &line), secs(0), &policy);
+        assert_eq!(contacts(&outcome), [format!("{contact};expires={granted}")]);
+    }
+}
+
+#[test]
 fn a_broken_connection_takes_its_bindings_along_and_udp_loses_none() {
     let tcp = Flow { transport: Transport::Tcp, conn: ConnId(7), ..flow(1000) };
     let mut bindings = Bindings::new();

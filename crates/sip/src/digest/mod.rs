@@ -21,4 +21,4 @@ pub use challenge::{challenge, challenges};
 pub use client::{Challenge, Login, Realms};
 pub use credentials::{Credentials, Pick};
 pub use nonce::{NonceId, NonceKey, NonceVerdict};
-pub use verify::{Ask, Offence, Policy, Strictness, Verdict, verify};
+pub use verify::{Ask, Offence, Policy, Strictness, Verdict, offered, verify};

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
+use tollgate_settings::{Values, rows::digest as rows};
 use tollgate_types::Wall;
 
 use super::algorithm::Answer;
 use super::credentials::Credentials;
 use super::{Algorithm, Ha1Set, NonceId, NonceKey, NonceVerdict};
 
-/// How strict the check is (setting `strongdigestauth`).
+/// How strict the check is (setting `digest.strictness`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strictness {
     /// The nonce must be ours, of whatever age.
@@ -27,17 +28,49 @@ pub enum Strictness {
 /// What the operator decides about digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// How strict the check is: levels 0 to 3 of the setting; 2 is ours.
+    /// How strict the check is.
     pub strictness: Strictness,
-    /// Seconds until a nonce is stale. 300: one round trip more for a phone that registers less often.
+    /// Until a nonce is stale.
     pub nonce_lifetime: Duration,
-    /// May a client answer without qop, as RFC 2069 had it? A nonce is then good once.
+    /// How many requests one nonce may serve before it is stale.
+    pub nonce_uses: u32,
+    /// A nonce is good only at the source it was minted for, however strict the rest is.
+    pub bind_to_source: bool,
+    /// May a client answer without qop, as RFC 2069 had it? A nonce is then good once. Never at [`Strictness::Source`].
     pub legacy_without_qop: bool,
 }
 
+impl Policy {
+    /// As the settings have it.
+    pub fn of(values: &Values) -> Policy {
+        let strictness = match values.word(&rows::STRICTNESS) {
+            "signed" => Strictness::Fresh,
+            "bound" => Strictness::Source,
+            _ => Strictness::Bound,
+        };
+        Policy {
+            strictness,
+            nonce_lifetime: values.duration(&rows::NONCE_LIFETIME),
+            nonce_uses: u32::try_from(values.integer(&rows::NONCE_USES)).unwrap_or(u32::MAX),
+            bind_to_source: values.bool(&rows::BIND_TO_SOURCE),
+            legacy_without_qop: true,
+        }
+    }
+}
+
+/// Without settings: every row at its default.
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { strictness: Strictness::default(), nonce_lifetime: Duration::from_secs(300), legacy_without_qop: true }
+        Policy::of(&Values::default())
+    }
+}
+
+/// The algorithms that the settings offer, strong first; a user's own choice and what a device last answered come before.
+pub fn offered(values: &Values) -> &'static [Algorithm] {
+    match values.word(&rows::ALGORITHMS) {
+        "md5" => &[Algorithm::Md5],
+        "sha" => &[Algorithm::Sha512_256, Algorithm::Sha256],
+        _ => &Algorithm::STRONG_FIRST,
     }
 }
 
@@ -112,7 +145,8 @@ pub fn verify(
         uri: credentials.uri,
     };
     let right = same_hash(answer.compute().as_bytes(), credentials.response) && known.is_some();
-    let source = (policy.strictness >= Strictness::Source).then_some(ask.source);
+    let bound = policy.bind_to_source || policy.strictness >= Strictness::Source;
+    let source = bound.then_some(ask.source);
     let nonce = key.check(credentials.nonce, ask.now, policy.nonce_lifetime, source);
     if !right {
         let forged = nonce == NonceVerdict::Forged;
@@ -133,7 +167,11 @@ pub fn verify(
         NonceVerdict::Stale(nonce) if policy.strictness < Strictness::Fresh => nonce,
         NonceVerdict::Stale(_) | NonceVerdict::Forged => return Verdict::Stale,
     };
-    Verdict::Accepted { nonce, nc: credentials.counted.map(|counted| counted.number), algorithm }
+    let nc = credentials.counted.map(|counted| counted.number);
+    if policy.strictness >= Strictness::Fresh && nc.is_some_and(|nc| nc > policy.nonce_uses) {
+        return Verdict::Stale;
+    }
+    Verdict::Accepted { nonce, nc, algorithm }
 }
 
 /// Compares in constant time; hex of either case.
@@ -265,6 +303,33 @@ mod tests {
         assert_eq!(judge("INVITE", &shut), Verdict::Refused(Offence::NoQop));
         let strict = Policy { strictness: Strictness::Source, ..open };
         assert_eq!(judge("INVITE", &strict), Verdict::Refused(Offence::NoQop));
+    }
+
+    #[test]
+    fn a_nonce_serves_so_many_requests_and_a_bound_one_only_its_source() {
+        let key = NonceKey::new(Seed([1, 2, 3, 4]));
+        let nonce = key.mint(at(0), HOME, [1; 6]);
+        let bob = Ha1Set::of("bob", "r", "secret");
+        // Its count is 11.
+        let text = answer(&nonce, "secret", Algorithm::Md5, "sip:r", true);
+        let Pick::Found(credentials) = Credentials::read(&text, "r") else { panic!() };
+        let judge = |source, nonce_uses, bind_to_source| {
+            let ask = Ask { method: "INVITE", request_uri: "sip:r", source, now: at(0), offered: &[Algorithm::Md5] };
+            let policy = Policy { nonce_uses, bind_to_source, ..Policy::default() };
+            verify(&key, &credentials, Some(&bob), &ask, &policy) == Verdict::Stale
+        };
+        for (source, uses, bind, stale) in
+            [(HOME, 11, false, false), (HOME, 10, false, true), (AWAY, 11, false, false), (AWAY, 11, true, true)]
+        {
+            assert_eq!(judge(source, uses, bind), stale, "{source} {uses} {bind}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_settings() {
+        let policy = Policy::default();
+        assert_eq!((policy.strictness, policy.nonce_lifetime), (Strictness::Bound, Duration::from_secs(300)));
+        assert_eq!(offered(&Values::default()), Algorithm::STRONG_FIRST);
     }
 
     #[test]

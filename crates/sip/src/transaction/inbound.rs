@@ -21,6 +21,13 @@ impl Layer {
         }
     }
 
+    /// Does this request belong to a transaction that is under way, as a repetition or as its merged twin?
+    pub fn knows(&self, request: &Message) -> bool {
+        let Some(method) = request.method() else { return false };
+        self.servers.find(&matching::server_index(request, method.as_str())).is_some()
+            || self.servers.find_origin(self.servers.origin(request, method.as_str())).is_some()
+    }
+
     /// A flow is gone, or would not take our bytes: whoever waits for an answer on it learns so.
     pub fn handle_unreachable(&mut self, flow: &Flow, now: Mono, out: &mut Vec<Action>) {
         for key in self.clients.on_flow(flow) {

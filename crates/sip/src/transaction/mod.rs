@@ -26,6 +26,7 @@ mod tests;
 mod timers;
 
 use bytes::Bytes;
+use serde::Serialize;
 use tollgate_types::{Flow, Mono, Seed};
 
 pub use compose::{SentBy, with_via};
@@ -38,12 +39,26 @@ use crate::wire::Message;
 use table::{Clients, Servers};
 
 /// Names one of our client transactions; useless and harmless once it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ClientKey(u64);
 
 /// Names one of our server transactions; useless and harmless once it has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ServerKey(u64);
+
+impl ClientKey {
+    /// A key by its number: for who tests what is above the layer. A layer knows only keys that it gave out.
+    pub const fn from_bits(bits: u64) -> ClientKey {
+        ClientKey(bits)
+    }
+}
+
+impl ServerKey {
+    /// A key by its number: for who tests what is above the layer. A layer knows only keys that it gave out.
+    pub const fn from_bits(bits: u64) -> ServerKey {
+        ServerKey(bits)
+    }
+}
 
 /// What the shard is to do, in order.
 #[derive(Clone, Debug)]

@@ -386,7 +386,9 @@ fn a_request_by_two_ways_is_merged_while_the_first_is_worked_on() {
 fn a_stateless_answer_leaves_nothing_behind() {
     let mut stage = Stage::new(Timers::default());
     let invite = request("INVITE", VIA, "1");
+    assert!(!stage.layer.knows(&invite));
     stage.hear(&invite);
+    assert!(stage.layer.knows(&invite));
     let key = stage.key();
     let tag = stage.layer.stateless_tag(&invite);
     stage.layer.respond_stateless(key, answer(&invite, &flow(Transport::Udp), 407, &tag), &mut stage.out);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tollgate_settings::{Values, rows::sip as rows};
+
 /// The spans every transaction's timers are made of, and how many transactions there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timers {
@@ -27,10 +29,17 @@ pub struct Timers {
 
 impl Default for Timers {
     fn default() -> Timers {
+        Timers::of(&Values::default())
+    }
+}
+
+impl Timers {
+    /// As the settings have it.
+    pub fn of(values: &Values) -> Timers {
         Timers {
-            t1: Duration::from_millis(500),
-            t2: Duration::from_secs(4),
-            t4: Duration::from_secs(5),
+            t1: values.duration(&rows::T1_MS),
+            t2: values.duration(&rows::T2_MS),
+            t4: values.duration(&rows::T4_MS),
             c: Duration::from_secs(200),
             trying: Duration::from_millis(200),
             patience: Duration::from_secs(30 * 60),
@@ -38,9 +47,7 @@ impl Default for Timers {
             servers_max: 200_000,
         }
     }
-}
 
-impl Timers {
     /// 64 × T1: how long a transaction hopes. Timers B, F, H, L, M and, on UDP, J.
     pub fn hope(&self) -> Duration {
         self.t1 * 64
