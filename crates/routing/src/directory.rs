@@ -4,19 +4,18 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use ahash::RandomState;
 use tollgate_types::{AccountId, DidId, E164, Seed, TrunkId, UserId};
 
 use crate::account::Account;
 use crate::country::Country;
 use crate::did::{Did, DidNumbers, Ranges};
 use crate::domains::Domains;
+use crate::few::Few;
 use crate::route::{Route, Routes};
 use crate::shards::Shards;
 use crate::trunk::{Egress, Ingress, Ingresses};
 use crate::user::User;
-
-type Few = SmallVec<[UserId; 2]>;
 
 /// The snapshot.
 #[derive(Clone, Debug)]
@@ -24,10 +23,11 @@ pub struct Directory {
     seed: Seed,
     version: u64,
     users: Shards<UserId, Arc<User>>,
-    by_name: Shards<Box<str>, Few>,
-    by_extension: Shards<Box<str>, Few>,
-    by_number: Shards<E164, Few>,
-    by_account: Shards<AccountId, Few>,
+    // Texts and numbers are found by their hash, and compared with the row: a key of eight bytes instead of a copy.
+    hasher: RandomState,
+    by_name: Shards<u64, Few>,
+    by_extension: Shards<u64, Few>,
+    by_number: Shards<u64, Few>,
     accounts: Shards<AccountId, Arc<Account>>,
     dids: Shards<DidId, Arc<Did>>,
     did_numbers: Shards<E164, DidId>,
@@ -71,10 +71,10 @@ impl Directory {
             seed,
             version: 0,
             users: Shards::new(seed),
+            hasher: seed.child(2).hasher(),
             by_name: Shards::new(seed),
             by_extension: Shards::new(seed),
             by_number: Shards::new(seed),
-            by_account: Shards::new(seed),
             accounts: Shards::new(seed),
             dids: Shards::new(seed),
             did_numbers: Shards::new(seed),
@@ -139,8 +139,8 @@ impl Directory {
     /// By name in a hosted domain; `None` stands for the platform's own, or wherever the name is the only one of its kind.
     /// Case means nothing in names.
     pub fn user_named(&self, name: &str, domain: Option<&str>) -> Option<&Arc<User>> {
-        let found = folded(name, |name| self.by_name.get(name))?;
-        let mut users = found.iter().filter_map(|id| self.user(*id));
+        let found = self.by_name.get(&self.text_key(name))?;
+        let mut users = self.rows(found).filter(|user| same(&user.name, name));
         let at_home = |user: &&Arc<User>| match (user.domain.as_deref(), domain) {
             (None, None) => true,
             (None, Some(asked)) => asked.eq_ignore_ascii_case(self.domains.realm()),
@@ -150,24 +150,26 @@ impl Directory {
         match users.clone().find(at_home) {
             Some(user) => Some(user),
             // A phone may write our address or another hosted domain where it means the only one of that name.
-            None => users.next().filter(|_| found.len() == 1),
+            None => users.next().filter(|_| users.next().is_none()),
         }
     }
 
     /// The user with this extension inside `tenant`.
     pub fn extension(&self, tenant: Option<UserId>, extension: &str) -> Option<&Arc<User>> {
-        let found = folded(extension, |extension| self.by_extension.get(extension))?;
-        found.iter().filter_map(|id| self.user(*id)).find(|user| user.tenant == tenant)
+        let found = self.by_extension.get(&self.text_key(extension))?;
+        let has = |user: &&Arc<User>| user.extension.as_deref().is_some_and(|own| same(own, extension));
+        self.rows(found).filter(has).find(|user| user.tenant == tenant)
     }
 
     /// The user whose own number this is; the oldest row where several claim it.
     pub fn user_with_number(&self, number: &E164) -> Option<&Arc<User>> {
-        self.by_number.get(number)?.iter().min().and_then(|id| self.user(*id))
+        let found = self.by_number.get(&self.hasher.hash_one(number))?;
+        self.rows(found).filter(|user| user.owns(number)).min_by_key(|user| user.id)
     }
 
-    /// All users whom this account pays for.
-    pub fn users_of(&self, account: AccountId) -> &[UserId] {
-        self.by_account.get(&account).map(SmallVec::as_slice).unwrap_or_default()
+    /// All users whom this account pays for. Looks at every user: not for the call path.
+    pub fn users_of(&self, account: AccountId) -> impl Iterator<Item = &Arc<User>> {
+        self.users.values().filter(move |user| user.account == account)
     }
 
     /// All users, in no order.
@@ -243,26 +245,41 @@ impl Directory {
     fn put_user(&mut self, user: User) {
         self.drop_user(user.id);
         let (id, user) = (user.id, Arc::new(user));
-        add(&mut self.by_name, user.name.to_lowercase().into(), id);
-        add(&mut self.by_account, user.account, id);
+        let key = self.text_key(&user.name);
+        add(&mut self.by_name, key, id);
         if let Some(extension) = &user.extension {
-            add(&mut self.by_extension, extension.to_lowercase().into(), id);
+            let key = self.text_key(extension);
+            add(&mut self.by_extension, key, id);
         }
         for number in user.caller_id.iter().chain(&user.numbers) {
-            add(&mut self.by_number, *number, id);
+            add(&mut self.by_number, self.hasher.hash_one(number), id);
         }
         self.users.insert(id, user);
     }
 
     fn drop_user(&mut self, id: UserId) {
         let Some(user) = self.users.remove(&id) else { return };
-        take(&mut self.by_name, &user.name.to_lowercase().into(), id);
-        take(&mut self.by_account, &user.account, id);
+        let key = self.text_key(&user.name);
+        take(&mut self.by_name, key, id);
         if let Some(extension) = &user.extension {
-            take(&mut self.by_extension, &extension.to_lowercase().into(), id);
+            let key = self.text_key(extension);
+            take(&mut self.by_extension, key, id);
         }
         for number in user.caller_id.iter().chain(&user.numbers) {
-            take(&mut self.by_number, number, id);
+            take(&mut self.by_number, self.hasher.hash_one(number), id);
+        }
+    }
+
+    fn rows<'a>(&'a self, found: &'a Few) -> impl Iterator<Item = &'a Arc<User>> + Clone {
+        found.as_slice().iter().filter_map(|id| self.users.get(id))
+    }
+
+    /// The same for all spellings of a name, without an allocation where it has no capital.
+    fn text_key(&self, text: &str) -> u64 {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+            self.hasher.hash_one(text.to_lowercase().as_str())
+        } else {
+            self.hasher.hash_one(text)
         }
     }
 
@@ -296,30 +313,25 @@ impl Directory {
     }
 }
 
-/// Looks up by the folded spelling, without an allocation where the text is folded already.
-fn folded<T>(text: &str, look: impl FnOnce(&str) -> T) -> T {
-    if text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
-        look(&text.to_lowercase())
+/// Names that differ in case alone are one.
+fn same(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        left.eq_ignore_ascii_case(right)
     } else {
-        look(text)
+        left.to_lowercase() == right.to_lowercase()
     }
 }
 
-fn add<K: Eq + std::hash::Hash + Clone>(index: &mut Shards<K, Few>, key: K, id: UserId) {
-    let mut list = index.get(&key).cloned().unwrap_or_default();
-    if !list.contains(&id) {
-        list.push(id);
-    }
-    index.insert(key, list);
+fn add(index: &mut Shards<u64, Few>, key: u64, id: UserId) {
+    let few = index.get(&key).map_or(Few::One(id), |few| few.with(id));
+    index.insert(key, few);
 }
 
-fn take<K: Eq + std::hash::Hash + Clone>(index: &mut Shards<K, Few>, key: &K, id: UserId) {
-    let Some(list) = index.get(key) else { return };
-    let rest: Few = list.iter().copied().filter(|each| *each != id).collect();
-    if rest.is_empty() {
-        index.remove(key);
-    } else {
-        index.insert(key.clone(), rest);
+fn take(index: &mut Shards<u64, Few>, key: u64, id: UserId) {
+    match index.get(&key).map(|few| few.without(id)) {
+        Some(Some(rest)) => drop(index.insert(key, rest)),
+        Some(None) => drop(index.remove(&key)),
+        None => {}
     }
 }
 
@@ -354,7 +366,7 @@ mod tests {
         assert!(after.user_named("alice", None).is_none() && after.extension(None, "101").is_none());
         assert_eq!(after.user_named("alicia", Some("voip.test")).unwrap().id, UserId(1));
         assert!(after.user_with_number(&number("361")).is_none() && after.user_with_number(&number("362")).is_some());
-        assert_eq!((after.users_of(AccountId(1)).len(), after.users_of(AccountId(2)).len()), (0, 1));
+        assert_eq!((after.users_of(AccountId(1)).count(), after.users_of(AccountId(2)).count()), (0, 1));
         let gone = after.with([Change::UserGone(UserId(1))]);
         assert_eq!((gone.user_count(), after.user_count()), (0, 1));
         assert!(gone.user_named("alicia", None).is_none() && gone.version() == 3);
@@ -441,7 +453,7 @@ mod tests {
                 prop_assert_eq!(all.user_named(&format!("user{key}"), None).is_some(), rows > 0);
                 let rows = all.users().filter(|user| user.extension.as_deref() == Some(&key.to_string())).count();
                 prop_assert_eq!(all.extension(None, &key.to_string()).is_some(), rows > 0);
-                prop_assert_eq!(all.users_of(AccountId(i64::from(key))).len(), rows);
+                prop_assert_eq!(all.users_of(AccountId(i64::from(key))).count(), rows);
             }
         }
     }

@@ -14,6 +14,7 @@ pub mod directory;
 pub mod domains;
 pub mod emergency;
 pub mod failover;
+mod few;
 pub mod format;
 pub mod ha1;
 pub mod identity;
