@@ -50,7 +50,8 @@ impl<'a> Via<'a> {
         self.params.get("branch").filter(|branch| !branch.is_empty())
     }
 
-    /// Is the branch one by RFC 3261, unique by itself? A bare cookie is not (RFC 4475 §3.1.2.17... treat as RFC 2543).
+    /// Is the branch one by RFC 3261, unique by itself? A bare cookie is not: match such a request as RFC 2543 did
+    /// (RFC 4475 §3.2.1).
     pub fn has_unique_branch(&self) -> bool {
         self.branch().is_some_and(|branch| {
             branch.len() > MAGIC_COOKIE.len()

@@ -130,7 +130,8 @@ fn read_head(raw: &Bytes, from: usize) -> Head {
     }
     // All controls are the line breaks' own, or somebody looks closer. A lone CR or LF could be a line's end to others.
     let lines = &bytes[from.min(head.end)..head.end];
-    if count_controls(lines) != 2 * breaks && lines.split(|&byte| byte == b'\n').any(line_has_control) {
+    let is_suspect = head.fault.is_some() || count_controls(lines) != 2 * breaks;
+    if is_suspect && lines.split(|&byte| byte == b'\n').any(line_has_control) {
         head.needs_rewriting = true; // even an answer to it must not carry them on
         head.blame("Control Character in Header");
     }
@@ -274,13 +275,7 @@ fn check(inner: &mut Inner) -> Result<(), Fault> {
         () if missing(at.cseq) => return bad("Missing CSeq Header"),
         () => {}
     }
-    let top = split_list(inner.place(at.via)).next();
-    if top.and_then(Via::parse).is_none_or(|via| via.version != "2.0") {
-        return bad("Malformed Via Header");
-    }
-    if count_vias(inner) > VIAS_MAX {
-        return bad("Too Many Via Headers");
-    }
+    check_vias(inner)?;
     if NameAddr::parse(inner.place(at.from)).is_none_or(|from| !from.is_readable()) {
         return bad("Malformed From Header");
     }
@@ -313,13 +308,19 @@ fn check(inner: &mut Inner) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Commas are counted first: few messages have so many that it matters whether they part anything.
-fn count_vias(inner: &Inner) -> usize {
+/// Every hop of the way back must be readable: whoever stands there gets our answer through it.
+fn check_vias(inner: &Inner) -> Result<(), Fault> {
     let key = Name::Via.key();
-    let lines = || inner.headers.iter().filter(move |entry| entry.name_index == key);
-    let commas = |entry: &Entry| memchr::memchr_iter(b',', &inner.text[entry.value.range()]).count() + 1;
-    match lines().map(commas).sum::<usize>() {
-        few if few <= VIAS_MAX => few,
-        _ => lines().map(|entry| split_list(inner.str(entry.value)).count()).sum(),
+    let lines = inner.headers.iter().filter(|entry| entry.name_index == key).map(|entry| inner.str(entry.value));
+    let mut count = 0;
+    for value in lines.flat_map(split_list) {
+        count += 1;
+        if count > VIAS_MAX {
+            return Err((400, "Too Many Via Headers"));
+        }
+        if Via::parse(value).is_none_or(|via| via.version != "2.0") {
+            return Err((400, "Malformed Via Header"));
+        }
     }
+    if count == 0 { Err((400, "Malformed Via Header")) } else { Ok(()) }
 }

@@ -166,3 +166,10 @@ fn a_stream_is_cut_by_content_length_alone() {
     framer.push(b"more");
     assert!(framer.poll().is_none() && framer.pending() == 0);
 }
+
+#[test]
+fn a_lone_cr_is_seen_even_where_another_line_lacks_one() {
+    let text = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\nX: a\rb\r\nY: c\n\r\n";
+    let bad = Message::parse(Bytes::from(text)).expect_err("two faults");
+    read_all(bad.answer.expect("a Via to answer by").partial());
+}

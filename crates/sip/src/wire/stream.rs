@@ -95,11 +95,13 @@ impl Framer {
         if self.searched == 0 {
             // Whatever does not begin with a line that names SIP need not be waited for: a browser, a TLS greeting.
             let first = &window[..window.len().min(LINE_BYTES_MAX)];
+            if first.first().is_some_and(|&byte| !byte.is_ascii_graphic()) {
+                return Some(Err("not SIP"));
+            }
             match memchr::memchr(b'\n', first) {
                 Some(feed) if memchr::memmem::find(&first[..feed], b"SIP/").is_none() => return Some(Err("not SIP")),
                 Some(_) => {}
                 None if first.len() == LINE_BYTES_MAX => return Some(Err("first line without end")),
-                None if first.first().is_some_and(|&byte| !byte.is_ascii_graphic()) => return Some(Err("not SIP")),
                 None => return None,
             }
         }
