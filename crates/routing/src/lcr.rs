@@ -124,7 +124,7 @@ pub fn rank(
     let mut consider = |route: &Arc<Route>, ranking: &mut Ranking, group: &mut Option<Prefix>| {
         let trunk = directory.egress(route.trunk).filter(|trunk| trunk.enabled);
         let verdict = match trunk {
-            _ if group.is_some_and(|longest| longest != route.prefix) => {
+            _ if !route.emergency && group.is_some_and(|longest| longest != route.prefix) => {
                 Err(LeftOut::ShorterPrefix(group.unwrap_or_default()))
             }
             _ if !route.band.holds(ask.peak) => Err(LeftOut::Band),
@@ -144,9 +144,7 @@ pub fn rank(
     };
     if ask.emergency {
         let fits = |route: &&Arc<Route>| ask.digits.starts_with(route.prefix.digits());
-        let mut routes: Vec<_> = directory.routes().emergency().iter().filter(fits).collect();
-        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.digits().len()));
-        for route in routes {
+        for route in directory.routes().emergency().iter().filter(fits) {
             consider(route, &mut ranking, &mut group);
         }
     }
@@ -192,14 +190,25 @@ fn judge(trunk: &Egress, ask: Ask<'_>, health: &Health, buy: Buy) -> Result<(Opt
 fn order(found: &mut [Candidate], draw: u64) {
     found.sort_by_key(|candidate| {
         let last = candidate.place == Place::LastResort;
-        (last, candidate.route.priority, candidate.place, candidate.cost.is_none(), candidate.cost, candidate.route.id)
+        // Only an emergency has several lengths here: no route for help is left out, the more exact comes first.
+        let digits = std::cmp::Reverse(candidate.route.prefix.digits().len());
+        (
+            last,
+            digits,
+            candidate.route.priority,
+            candidate.place,
+            candidate.cost.is_none(),
+            candidate.cost,
+            candidate.route.id,
+        )
     });
     // Draw the weighted ones of each priority in turn; they stand together now.
     let mut draws = Draws(draw);
     let mut start = 0;
     while start < found.len() {
-        let (place, priority) = (found[start].place, found[start].route.priority);
-        let same = |each: &&Candidate| each.place == place && each.route.priority == priority;
+        let (place, prefix, priority) = (found[start].place, found[start].route.prefix, found[start].route.priority);
+        let same =
+            |each: &&Candidate| each.place == place && each.route.prefix == prefix && each.route.priority == priority;
         let end = start + found[start..].iter().take_while(same).count();
         if place == Place::Weight {
             for next in start..end {
@@ -380,7 +389,7 @@ mod tests {
         let help = |digits| Ask { emergency: true, ..ask(digits) };
         let own = directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, "emergency"), (3, "112", 5, 0, 0, "emergency")]);
         let full = |_| Health { in_use: 99, well: false, rest_demanded: Some(Mono::NEVER), rest_inferred: None };
-        assert_eq!(tried(&rank(&own, help("112"), full, |_| Buy::Blocked)), "5");
+        assert_eq!(tried(&rank(&own, help("112"), full, |_| Buy::Blocked)), "5 2");
         assert_eq!(tried(&rank(&own, help("911"), full, buy)), "2");
         // Better by any route than not at all.
         let none = directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, "")]);

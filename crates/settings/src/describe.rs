@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::row::{Effect, Kind, Row};
+use crate::row::{Effect, Kind, Literal, Row};
 use crate::span;
 use crate::value::{Multiplier, Value};
 
@@ -66,4 +66,71 @@ pub fn describe(row: &Row, current: &Value) -> String {
         line("formerly", &format!("{} ({})", alias.name, alias.expects(row)));
     }
     text
+}
+
+/// The reference page: every setting in a table for each group, in Markdown.
+pub fn reference(rows: &[&'static Row]) -> String {
+    let mut text = String::new();
+    let mut group = "";
+    let cell = |literal: Option<Literal>, row: &Row| {
+        literal.map_or_else(String::new, |literal| format!("`{}`", Value::from(literal).print(row)))
+    };
+    for row in rows {
+        if row.group() != group {
+            group = row.group();
+            let _ = writeln!(
+                text,
+                "\n## {group}\n\n| Setting | Default | Hardened | Expects | What it does |\n|---|---|---|---|---|"
+            );
+        }
+        let formerly: Vec<_> = row.aliases.iter().map(|alias| format!("`{}`", alias.name)).collect();
+        let formerly = if formerly.is_empty() { String::new() } else { format!(" Formerly {}.", formerly.join(", ")) };
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {}{formerly} |",
+            row.name,
+            cell(Some(row.default), row),
+            cell(row.hardened, row),
+            expects(row),
+            row.help,
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::registry::Registry;
+    use crate::row::Row;
+    use crate::rows;
+    use crate::value::Value;
+
+    #[test]
+    fn the_reference_has_every_row_once() {
+        let registry = Registry::new(&[rows::sip::ROWS, rows::media::ROWS]);
+        let text = super::reference(registry.rows());
+        for row in registry.rows() {
+            assert_eq!(text.matches(&format!("| `{}` |", row.name)).count(), 1, "{}", row.name);
+        }
+        assert!(text.contains("Formerly `checkrtpaddr`."));
+    }
+
+    #[test]
+    fn json_has_seconds_decimals_and_null() {
+        static COST: Row = Row::money("x.cost", 0).may_be_off().help("test");
+        static NAMES: Row = Row::list("x.names", &[], 9, crate::row::Entry::ANY).help("test");
+        for (row, text, json) in [
+            (&rows::sip::T1_MS, "500", "500"),
+            (&rows::sip::KEEPALIVE, "1m", "60"),
+            (&rows::sip::KEEPALIVE, "off", "null"),
+            (&rows::sip::KEEPALIVE, "30s500ms", "\"30s500ms\""),
+            (&rows::media::SOURCE, "strict", "\"strict\""),
+            (&rows::call::ANONYMOUS, "no", "false"),
+            (&COST, "9.4", "\"9.400000\""),
+            (&NAMES, "a,b", "[\"a\",\"b\"]"),
+        ] {
+            let value = Value::parse(row, text).unwrap();
+            assert_eq!(serde_json::to_string(&value.json(row)).unwrap(), json);
+        }
+    }
 }

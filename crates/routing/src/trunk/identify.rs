@@ -80,7 +80,7 @@ impl Ingresses {
                 all.anywhere.push(trunk.id);
                 continue;
             }
-            for source in &trunk.sources {
+            for source in trunk.all_sources() {
                 let list = match source.net.is_host() {
                     true => all.by_host.entry(source.net.first()).or_default(),
                     false => &mut all.by_net,
@@ -112,7 +112,7 @@ impl Ingresses {
     pub fn knows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.by_host.contains_key(&address)
-            || self.of(&self.by_net).any(|trunk| trunk.sources.iter().any(|source| source.net.has(address)))
+            || self.of(&self.by_net).any(|trunk| trunk.all_sources().any(|source| source.net.has(address)))
     }
 
     fn of<'a>(&'a self, ids: &'a [TrunkId]) -> impl Iterator<Item = &'a Arc<Ingress>> {
@@ -178,8 +178,7 @@ fn source_fit(trunk: &Ingress, peer: SocketAddr) -> Option<(bool, u8)> {
         return Some((false, 0));
     }
     trunk
-        .sources
-        .iter()
+        .all_sources()
         .filter(|source| match trunk.auth.wants_port() {
             true => source.port.is_some() && source.has(peer),
             false => source.has(peer),

@@ -7,5 +7,5 @@ mod source;
 
 pub use egress::{Credentials, Egress, EgressUri};
 pub use identify::{Approach, Identified, Ingresses, identify};
-pub use ingress::{Ingress, NumberFrom};
+pub use ingress::{Ingress, Lack, NumberFrom};
 pub use source::{BadSource, Source};
