@@ -91,9 +91,9 @@ const UP: &[&str] = &[
         previous {blob} NOT NULL,
         hash {blob} NOT NULL
     )",
-    // Heads that moved since the anchor before.
+    // Heads that moved since the anchor before; written in parts, before their anchor.
     "CREATE TABLE anchor_heads (
-        day BIGINT NOT NULL REFERENCES anchors (day) ON DELETE CASCADE,
+        day BIGINT NOT NULL,
         account_id BIGINT NOT NULL,
         entries BIGINT NOT NULL,
         balance BIGINT NOT NULL,

@@ -43,26 +43,31 @@ const UP: &[&str] = &[
         changed_at BIGINT NOT NULL,
         PRIMARY KEY (user_id, realm)
     )",
-    // A binding; its name is the digest of what makes it one (contact or instance). Its expiry is a row of its own, because a
-    // mere refresh changes nothing else.
+    // A binding, numbered within its user. What a mere refresh changes has a narrow row of its own.
     "CREATE TABLE registrations (
         user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-        binding {blob} NOT NULL,
-        contact TEXT NOT NULL,
-        source TEXT NOT NULL,
-        transport TEXT NOT NULL,
-        user_agent TEXT NOT NULL,
+        number BIGINT NOT NULL,
         node_id BIGINT NOT NULL,
-        state TEXT NOT NULL,
-        created_at BIGINT NOT NULL,
-        PRIMARY KEY (user_id, binding)
+        transport TEXT NOT NULL,
+        local TEXT NOT NULL,
+        source TEXT NOT NULL,
+        contact TEXT NOT NULL,
+        instance TEXT NOT NULL,
+        reg_id BIGINT,
+        call_id TEXT NOT NULL,
+        user_agent TEXT NOT NULL,
+        path TEXT NOT NULL,
+        q BIGINT NOT NULL,
+        since BIGINT NOT NULL,
+        PRIMARY KEY (user_id, number)
     )",
     "CREATE TABLE registration_expiries (
         user_id BIGINT NOT NULL,
-        binding {blob} NOT NULL,
+        number BIGINT NOT NULL,
+        cseq BIGINT NOT NULL,
         expires_at BIGINT NOT NULL,
-        PRIMARY KEY (user_id, binding),
-        FOREIGN KEY (user_id, binding) REFERENCES registrations (user_id, binding) ON DELETE CASCADE
+        PRIMARY KEY (user_id, number),
+        FOREIGN KEY (user_id, number) REFERENCES registrations (user_id, number) ON DELETE CASCADE
     )",
 ];
 

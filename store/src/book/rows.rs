@@ -10,12 +10,12 @@ use tollgate_types::{AccountId, CallId, Money, Rate, TrunkId, UserId, Wall};
 use crate::entity::{account, account_day, cdr, entry, hold};
 use crate::error::{Error, Result};
 
-/// Reads an account.
-pub(crate) fn account(row: account::Model) -> Result<AccountRow> {
+/// Reads what was agreed with an account.
+pub(crate) fn terms(row: &account::Model) -> Result<AccountTerms> {
     let id = row.id;
     let wrong = |what: &str| Error::corrupt(format!("account {id}: {what}"));
     let money = |micros: Option<i64>| micros.map(Money::from_micros);
-    let terms = AccountTerms {
+    Ok(AccountTerms {
         kind: row.kind.parse().map_err(|()| wrong("kind"))?,
         mode: row.mode.parse().map_err(|()| wrong("mode"))?,
         currency: row.currency.parse().map_err(|_| wrong("currency"))?,
@@ -33,7 +33,13 @@ pub(crate) fn account(row: account::Model) -> Result<AccountRow> {
         burn_rate: row.burn_rate.map(Rate::from_nanos),
         talk_day: count(row.talk_day).map_err(wrong)?,
         talk_month: count(row.talk_month).map_err(wrong)?,
-    };
+    })
+}
+
+/// Reads an account.
+pub(crate) fn account(row: account::Model) -> Result<AccountRow> {
+    let (id, terms) = (row.id, terms(&row)?);
+    let wrong = |what: &str| Error::corrupt(format!("account {id}: {what}"));
     let windows = row.windows.as_deref().map(serde_json::from_str::<Windows>).transpose();
     let state = AccountState {
         balance: Money::from_micros(row.balance),

@@ -8,14 +8,19 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub binding: Vec<u8>,
-    pub contact: String,
-    pub source: String,
-    pub transport: String,
-    pub user_agent: String,
+    pub number: i64,
     pub node_id: i64,
-    pub state: String,
-    pub created_at: i64,
+    pub transport: String,
+    pub local: String,
+    pub source: String,
+    pub contact: String,
+    pub instance: String,
+    pub reg_id: Option<i64>,
+    pub call_id: String,
+    pub user_agent: String,
+    pub path: String,
+    pub q: i64,
+    pub since: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -8,7 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
-    pub binding: Vec<u8>,
+    pub number: i64,
+    pub cseq: i64,
     pub expires_at: i64,
 }
 
