@@ -1,13 +1,120 @@
-//! Messages that try the parser and the patience, over UDP and TCP; after each the server still serves.
+//! Messages that try the parser and the patience, over UDP and TCP; after all of them the server still serves.
+//!
+//! `tests/torture` has those of RFC 4475 and RFC 5118 with what a stranger who sends them is answered.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::network::Network;
 use crate::phone::Phone;
 use crate::server::{DOMAIN, Server, let_pass};
 use crate::world::add_user;
+
+/// One row of `tests/torture/expected.csv`: a message and the answers that are right.
+struct Torment {
+    name: String,
+    over: String,
+    bytes: Vec<u8>,
+    answers: Vec<u16>,
+}
+
+fn torments(transport: &str) -> Vec<Torment> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture");
+    let table = fs::read_to_string(folder.join("expected.csv")).expect("the table is there");
+    let mut rows = Vec::new();
+    for line in table.lines().skip(1).filter(|line| !line.is_empty()) {
+        let fields: Vec<&str> = line.splitn(5, ',').collect();
+        let [name, over, _, answer, _] = fields[..] else { panic!("expected.csv: {line}") };
+        if over == transport || over == "both" {
+            let bytes = fs::read(folder.join(format!("{name}.sip"))).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let answers = answer.split('|').filter(|a| *a != "none").map(|a| a.parse().expect("a status")).collect();
+            rows.push(Torment { name: name.to_owned(), over: transport.to_owned(), bytes, answers });
+        }
+    }
+    assert!(rows.len() > 50, "{} messages only", rows.len());
+    rows
+}
+
+impl Torment {
+    /// What is wrong with the answers that came, if anything.
+    fn judge(&self, came: &[u16]) -> Option<String> {
+        let finals: Vec<u16> = came.iter().copied().filter(|status| *status >= 200).collect();
+        let right = if self.answers.is_empty() {
+            came.is_empty()
+        } else {
+            !finals.is_empty() && finals.iter().all(|status| self.answers.contains(status))
+        };
+        (!right).then(|| format!("{} over {}: answered {came:?}, right is {:?}", self.name, self.over, self.answers))
+    }
+
+    /// The port in the top Via, where the answer goes if the server follows RFC 3261 §18.2.2 to the letter.
+    fn via_port(&self) -> u16 {
+        let text = String::from_utf8_lossy(&self.bytes).to_lowercase();
+        let via = text.lines().find(|line| line.starts_with("via") || line.starts_with("v:")).unwrap_or_default();
+        let sent_by = via.split(';').next().unwrap_or_default();
+        sent_by.rsplit(':').next().and_then(|port| port.trim().parse().ok()).unwrap_or(5060)
+    }
+}
+
+/// The statuses of all responses in a text.
+fn statuses(text: &str) -> Vec<u16> {
+    text.split("SIP/2.0 ").skip(1).filter_map(|rest| rest.get(..3)?.parse().ok()).collect()
+}
+
+#[test]
+fn every_torture_message_over_udp_gets_its_answer() {
+    let net = Network::lease();
+    let mut server = Server::at(&net).start();
+    let mut wrong = Vec::new();
+    for (n, torment) in (20..).zip(torments("udp")) {
+        // Each comes from an address of its own, so that none is judged by what another did.
+        let socket = UdpSocket::bind((net.host(n), torment.via_port())).expect("a port");
+        socket.send_to(&torment.bytes, server.sip()).expect("sent");
+        let mut came = Vec::new();
+        let mut chunk = [0; 65_536];
+        // Silence is known by waiting a while; an answer is at once, and nothing follows it.
+        while came.iter().all(|status| *status < 200) {
+            let patience = if torment.answers.is_empty() { 300 } else { 3000 };
+            socket.set_read_timeout(Some(Duration::from_millis(patience))).expect("a timeout");
+            let Ok(length) = socket.recv(&mut chunk) else { break };
+            came.extend(statuses(&String::from_utf8_lossy(&chunk[..length])));
+        }
+        wrong.extend(torment.judge(&came));
+    }
+    assert!(server.lives());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let mut phone = Phone::udp(&server, net.host(10), "alice");
+    assert_serves(&server, &mut phone);
+    assert!(!server.logged().contains("panicked"), "a panic is a bug");
+}
+
+#[test]
+fn every_torture_message_over_tcp_gets_its_answer() {
+    let net = Network::lease();
+    let mut server = Server::at(&net).start();
+    let mut wrong = Vec::new();
+    for torment in torments("tcp") {
+        let mut stream = TcpStream::connect(server.sip()).expect("it listens");
+        stream.write_all(&torment.bytes).expect("sent");
+        let mut heard = String::new();
+        let mut chunk = [0; 65_536];
+        while statuses(&heard).iter().all(|status| *status < 200) {
+            let patience = if torment.answers.is_empty() { 300 } else { 3000 };
+            stream.set_read_timeout(Some(Duration::from_millis(patience))).expect("a timeout");
+            let Ok(length @ 1..) = stream.read(&mut chunk) else { break };
+            heard.push_str(&String::from_utf8_lossy(&chunk[..length]));
+        }
+        wrong.extend(torment.judge(&statuses(&heard)));
+    }
+    assert!(server.lives());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let mut phone = Phone::udp(&server, net.host(10), "alice");
+    assert_serves(&server, &mut phone);
+    assert!(!server.logged().contains("panicked"), "a panic is a bug");
+}
 
 /// The server answers a well-meant request, so it lives and its parser is in step.
 #[track_caller]
