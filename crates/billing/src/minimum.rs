@@ -82,10 +82,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn when_the_price_changes_while_it_rings_the_dearer_side_of_everything_is_asked() {
+        let change = |secs: i64| Wall::from_secs(1_000 + secs);
+        let plan = |at, before, after| {
+            let segment = |from, price| Segment { from, price: Some(price) };
+            PricePlan::new([segment(change(0), before), segment(change(at), after)], None).unwrap()
+        };
+        let (cheap, dear) = (price("0.60", "0.10", 1, 1), price("1.20", "0.30", 60, 6));
+        //  change after s  before  after  promised  amount
+        for (at, before, after, promised, amount) in [
+            (60, cheap, dear, 10, "1.620000"), // 0.30 + 66 s at 1.20
+            (60, dear, cheap, 10, "1.620000"),
+            (900, cheap, dear, 10, "0.200000"), // too late to matter
+        ] {
+            let minimum = minimum(&plan(at, before, after), change(0), 300, 10).unwrap();
+            assert_eq!((minimum.promised, minimum.amount.to_string().as_str()), (promised, amount), "{at}");
+        }
+    }
+
     proptest! {
         #[test]
         fn whenever_it_is_answered_the_minimum_is_enough(
-            rates in prop::collection::vec((0i64..1_000_000_000, 0i64..100_000, 1u32..90, 1u32..90), 1..4),
+            rates in prop::collection::vec((0i64..1_000_000_000, 0i64..2_000_000, 1u32..90, 1u32..90), 1..4),
             starts in prop::collection::vec(-50i64..400, 3), ring in 0u32..300, answer in 0u32..300, talk in 0u64..70,
         ) {
             let mut starts = starts;

@@ -23,7 +23,7 @@ pub use books::{Books, Changes, Needs};
 pub use entry::{EntryKind, EntryRow, Hash};
 pub use explain::{Explained, explain};
 pub use outcome::{Fault, Held, Outcome};
-pub use recount::{Drift, recount};
+pub use recount::{Drift, recount, recount_spend};
 
 use tollgate_types::{AccountId, Wall};
 

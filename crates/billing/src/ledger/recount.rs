@@ -1,8 +1,12 @@
-//! The sums an account carries, counted again from its live holds.
+//! The sums an account carries, counted again: what is held from its live holds, what was spent from its records.
+
+use std::collections::BTreeMap;
 
 use tollgate_types::{Money, Rate};
 
 use crate::account::AccountRow;
+use crate::calendar::{Day, Month};
+use crate::cdr::LevelCharge;
 use crate::hold::{HoldRow, LevelHold};
 
 /// A sum that is not what its parts say.
@@ -14,6 +18,49 @@ pub struct Drift {
     pub carried: String,
     /// As the holds say.
     pub counted: String,
+}
+
+/// Compares the days and months that `account` carries with the charges of its records, puts them right, and tells what
+/// differed. `charges` must reach back to the first day of the oldest month carried.
+pub fn recount_spend<'a>(account: &mut AccountRow, charges: impl IntoIterator<Item = &'a LevelCharge>) -> Vec<Drift> {
+    let mut days: BTreeMap<Day, (Money, u64)> = BTreeMap::new();
+    for charge in charges.into_iter().filter(|charge| charge.account == account.id) {
+        for (day, money) in &charge.by_day {
+            let sum = &mut days.entry(*day).or_default().0;
+            *sum = sum.saturating_add(*money);
+        }
+        for (day, ms) in &charge.talk_by_day {
+            days.entry(*day).or_default().1 += ms;
+        }
+    }
+    let mut months: BTreeMap<Month, (Money, u64)> = BTreeMap::new();
+    for (day, (money, ms)) in &days {
+        let sums = months.entry(day.month()).or_default();
+        *sums = (sums.0.saturating_add(*money), sums.1 + ms);
+    }
+    let mut drifts = Vec::new();
+    let mut right = |when: String, spend: &mut Money, talk_ms: &mut u64, counted: (Money, u64)| {
+        for (what, carried, counted) in [
+            ("spent", spend.to_string(), counted.0.to_string()),
+            ("milliseconds talked", talk_ms.to_string(), counted.1.to_string()),
+        ] {
+            if carried != counted {
+                drifts.push(Drift { what: format!("{what} {when}"), carried, counted });
+            }
+        }
+        (*spend, *talk_ms) = counted;
+    };
+    if let Some(windows) = &mut account.state.windows {
+        for window in &mut windows.days {
+            let counted = days.get(&window.day).copied().unwrap_or_default();
+            right(format!("on {}", window.day), &mut window.spend, &mut window.talk_ms, counted);
+        }
+        for window in &mut windows.months {
+            let counted = months.get(&window.month).copied().unwrap_or_default();
+            right(format!("in {}", window.month), &mut window.spend, &mut window.talk_ms, counted);
+        }
+    }
+    drifts
 }
 
 /// Compares what `account` carries with its live holds, puts it right, and tells what differed.

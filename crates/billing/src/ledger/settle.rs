@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_types::{Money, Wall};
 
 use super::{Ask, Books, EntryKind, Fault, Outcome, Recover, Settle, answer, chain, open};
-use crate::calendar::Zone;
+use crate::calendar::{Day, Zone};
 use crate::cdr::{Cause, Cdr, HangupSide, LevelCharge, Status};
 use crate::charge::{Charge, charge, talk_by_day};
 use crate::currency::Rounding;
@@ -107,12 +107,13 @@ fn close(books: &mut Books, rules: &Rules, ask: &Ask, row: HoldRow, mut cdr: Cdr
         *lines = lines.saturating_sub(1);
     }
     cdr.levels = (row.levels.iter().zip(&charges))
-        .map(|(level, (charge, _))| LevelCharge {
+        .map(|(level, (charge, turns))| LevelCharge {
             account: level.account,
             amount: charge.amount,
             currency: level.currency,
             billed_seconds: charge.billed_seconds,
             by_day: charge.days(),
+            talk_by_day: talked(&row, talk_ms, turns).into_iter().collect(),
         })
         .collect();
     if let Some(payer) = cdr.levels.first() {
@@ -153,7 +154,7 @@ fn post(
             windows.spend(*day, *money, 0);
             books.changes.days.insert((level.account, *day));
         }
-        for (day, ms) in row.answered_at.map(|at| talk_by_day(at, talk_ms, turns)).unwrap_or_default() {
+        for (day, ms) in talked(row, talk_ms, turns) {
             windows.spend(day, Money::ZERO, ms);
             books.changes.days.insert((level.account, day));
         }
@@ -164,6 +165,10 @@ fn post(
         books.changes.entries.push(chain::append(account, ask.key, EntryKind::Call, amount, note, now)?);
     }
     Ok(())
+}
+
+fn talked(row: &HoldRow, talk_ms: u64, turns: &[Turn]) -> Vec<(Day, u64)> {
+    row.answered_at.map(|at| talk_by_day(at, talk_ms, turns)).unwrap_or_default()
 }
 
 /// What the carrier asks, in the payer's currency. It bills what was talked, whatever we charge.

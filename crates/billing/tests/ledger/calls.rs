@@ -138,6 +138,19 @@ fn talk_time_refuses_the_next_call_and_never_cuts_a_running_one() {
 }
 
 #[test]
+fn a_quota_of_talk_is_spent_when_it_is_reached() {
+    for (talk_ms, granted) in [(59_999, true), (60_000, false)] {
+        let mut desk = Desk::new();
+        let anna = desk.account(1, "10", AccountTerms { talk_month: Some(60), ..AccountTerms::default() });
+        desk.hold(1, &[(anna, PricePlan::free())]);
+        desk.answer(1);
+        desk.wait_ms(talk_ms);
+        desk.settle(1);
+        assert_eq!(matches!(desk.hold(2, &[(anna, PricePlan::free())]), Outcome::Held(_)), granted, "{talk_ms}");
+    }
+}
+
+#[test]
 fn a_disabled_account_starts_nothing_and_extends_nothing() {
     let mut desk = Desk::new();
     let anna = desk.prepaid(1, "10");

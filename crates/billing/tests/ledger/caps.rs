@@ -270,3 +270,33 @@ fn a_report_tells_the_smallest_room_and_why_nothing_more_can_be_spent() {
     let tomorrow = report(&desk);
     assert_eq!((tomorrow.spend_today, tomorrow.available, tomorrow.blocked), (money("0"), Some(money("1")), None));
 }
+
+#[test]
+fn every_cap_is_exact_to_its_last_digit() {
+    // A minimum ask of 0.10, at 0.60 a minute: exactly the limit is granted, one unit less refuses.
+    type Set = fn(&mut AccountTerms, &str);
+    let cases: [(&str, Set, &str, &str); 5] = [
+        ("credit", |terms, text| terms.credit_limit = Some(money(text)), "0.1", "0.099999"),
+        ("burn_rate", |terms, text| terms.burn_rate = Some(text.parse().unwrap()), "0.6", "0.599999999"),
+        ("daily_limit", |terms, text| terms.daily_limit = Some(money(text)), "0.1", "0.099999"),
+        ("monthly_limit", |terms, text| terms.monthly_limit = Some(money(text)), "0.1", "0.099999"),
+        // With a multiplier of 1, and no floor.
+        ("dynamic_limit", |terms, text| terms.dynamic_baseline = Some(money(text)), "0.1", "0.099999"),
+    ];
+    for (rule, set, enough, short) in cases {
+        for (limit, granted) in [(enough, true), (short, false)] {
+            let mut desk = Desk::new();
+            if rule == "dynamic_limit" {
+                desk.rules.policy.dynamic = DynamicFor::EndUsers;
+                desk.rules.policy.dynamic_floor_enduser = money("0");
+                desk.rules.policy.dynamic_multiplier_millionths = 1_000_000;
+            }
+            let mut terms = postpaid();
+            set(&mut terms, limit);
+            let anna = desk.account(1, "0", terms);
+            let outcome = desk.hold(1, &[(anna, plan("0.60 1/1"))]);
+            assert_eq!(matches!(outcome, Outcome::Held(_)), granted, "{rule} {limit}");
+            assert!(granted || refusal(&outcome).starts_with(rule), "{rule}: {outcome:?}");
+        }
+    }
+}

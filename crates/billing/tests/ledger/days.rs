@@ -62,9 +62,18 @@ fn an_extension_never_passes_midnight_or_a_price_change() {
     assert_eq!(desk.extend(1, 2), Outcome::Extended { paid_ms: Some(35_000), held: money("0.35") }, "to midnight");
     assert_eq!(desk.extend(1, 3), Outcome::Extended { paid_ms: Some(95_000), held: money("0.95") }, "a slice beyond");
 
+    // The same with a price change later that night.
+    let mut desk = Desk::new();
+    desk.now = wall("2026-03-02T22:59:25Z");
+    let anna = desk.account(1, "100", budapest());
+    let step = |from, text| Segment { from, price: Some(price(text)) };
+    let later = PricePlan::new([step(desk.now, "0.60 1/1"), step(wall("2026-03-03T01:00:00Z"), "0.06 1/1")], None);
+    desk.hold(1, &[(anna, later.unwrap())]);
+    desk.answer(1);
+    assert_eq!(desk.extend(1, 2), Outcome::Extended { paid_ms: Some(35_000), held: money("0.35") });
+
     let mut desk = Desk::new();
     let anna = desk.prepaid(1, "100");
-    let step = |from, text| Segment { from, price: Some(price(text)) };
     let at = desk.now + std::time::Duration::from_secs(400);
     let plan = PricePlan::new([step(desk.now, "0.60 6/6"), step(at, "0.06 1/1")], None).unwrap();
     desk.hold(1, &[(anna, plan)]);

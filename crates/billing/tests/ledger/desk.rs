@@ -9,6 +9,7 @@ use tollgate_billing::hold::NodeLife;
 use tollgate_billing::ledger::chain::{Audit, Head};
 use tollgate_billing::ledger::{
     Answered, Credit, EntryKind, EntryRow, Extend, Hold, LevelQuote, Needs, Recover, Settle, What, recount,
+    recount_spend,
 };
 use tollgate_billing::price::{Price, PricePlan};
 use tollgate_billing::{
@@ -260,6 +261,8 @@ impl Desk {
         for row in self.accounts.values() {
             let mut again = row.clone();
             assert_eq!(recount(&mut again, self.holds.values()), [], "sums are those of the live holds");
+            let charges = self.records.iter().flat_map(|cdr| &cdr.levels);
+            assert_eq!(recount_spend(&mut again, charges), [], "counters are those of the records");
             let spent: Money = self
                 .records
                 .iter()
