@@ -12,21 +12,12 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 use tollgate_media::Family;
+use tollgate_media::limit::Limit;
 use tollgate_media::relay::{Component, Reason, Verdict};
-use tollgate_types::Seed;
 
 use crate::relay::socket::Watched;
-use crate::relay::table::Table;
-use crate::relay::{Addresses, Clock, Load, Order, RelayConfig, shared_add};
-
-/// Which thread it is, and what it is born with.
-pub(crate) struct Place<'a> {
-    pub config: &'a RelayConfig,
-    pub index: usize,
-    pub count: usize,
-    pub seed: Seed,
-    pub addresses: Arc<Addresses>,
-}
+use crate::relay::table::{Place, Table};
+use crate::relay::{Clock, Dials, Load, Order, shared_add};
 
 struct MediaThread {
     poll: Poll,
@@ -34,6 +25,10 @@ struct MediaThread {
     orders: crate::relay::Orders,
     clock: Clock,
     load: Arc<Load>,
+    dials: Arc<Dials>,
+    /// How many threads share the network.
+    count: usize,
+    network: Limit,
     /// Sockets that may hold more packets.
     again: Vec<usize>,
     buffer: Box<[u8; DATAGRAM_MOST]>,
@@ -57,17 +52,21 @@ pub(crate) fn start(
     let waker = Arc::new(Waker::new(poll.registry(), ORDERS_AWAIT)?);
     let load = Arc::new(Load::default());
     let watched = Watched(poll.registry().try_clone()?);
-    let table = Table::new(place.config, place.index, place.count, place.seed, place.addresses, watched, load.clone());
+    let (dials, count, name) = (place.dials.clone(), place.count, format!("media-{}", place.index));
+    let network = Limit::new(dials.network(count), clock());
+    let table = Table::new(place, watched, load.clone());
     let mut thread = MediaThread {
         poll,
         table,
         orders,
         clock,
         load: load.clone(),
+        dials,
+        count,
+        network,
         again: Vec::with_capacity(256),
         buffer: Box::new([0; DATAGRAM_MOST]),
     };
-    let name = format!("media-{}", place.index);
     let handle = std::thread::Builder::new().name(name).spawn(move || thread.run())?;
     Ok((waker, load, handle))
 }
@@ -84,6 +83,7 @@ impl MediaThread {
                 tracing::error!(%error, "a media thread cannot wait for packets");
                 std::thread::sleep(Duration::from_millis(10));
             }
+            self.network.set(self.dials.network(self.count));
             for event in &events {
                 if event.token() != ORDERS_AWAIT {
                     self.contained_drain(event.token().0);
@@ -133,12 +133,11 @@ impl MediaThread {
 
     /// Reads a socket until it is empty or its turn is over.
     fn drain(&mut self, key: usize) {
-        let MediaThread { table: Table { sockets, lines, .. }, clock, buffer, again, load, .. } = self;
+        let MediaThread { table: Table { sockets, lines, .. }, clock, buffer, again, load, network, .. } = self;
         let Some(open) = sockets.get_mut(key) else { return };
         open.again = false;
         let Some(open) = sockets.get(key) else { return };
         let Some(line) = lines.get_mut(open.line) else { return };
-        let now = clock();
         for _ in 0..BATCH {
             let (length, source) = match open.socket.recv_from(&mut buffer[..]) {
                 Ok(got) => got,
@@ -146,6 +145,7 @@ impl MediaThread {
                 // An ICMP error for an earlier packet; the next read tells of the next packet.
                 Err(_) => continue,
             };
+            let now = clock();
             #[cfg(test)]
             assert!(!line.sabotaged || line.broken, "sabotage");
             if length == buffer.len() {
@@ -157,6 +157,10 @@ impl MediaThread {
             else {
                 continue;
             };
+            if !network.take(length, now) {
+                line.dropped(open.leg, Reason::Network, now);
+                continue;
+            }
             let out = line.sockets[open.leg.other().index()][component as usize][Family::of(to.ip()).index()];
             let sent = match out.and_then(|out| sockets.get(out as usize)) {
                 Some(out) => out.socket.send_to(&buffer[..length], to).is_ok(),

@@ -14,9 +14,10 @@ use tollgate_types::{CallId, Mono, Seed};
 
 use super::address::Addresses;
 use super::config::{Clock, RelayConfig};
+use super::dials::{Dials, Tuning};
 use super::shared::{CallStats, Load, SharedCall};
 use super::socket::Told;
-use super::table::Table;
+use super::table::{Place, Table};
 use crate::relay_loop;
 
 /// What a call asks for. Asked again with more lines or families, it gets those in addition.
@@ -73,6 +74,7 @@ pub struct Relay {
 #[derive(Clone, Debug)]
 pub struct RelayHandle {
     addresses: Arc<Addresses>,
+    dials: Arc<Dials>,
     threads: Arc<[Thread]>,
 }
 
@@ -111,12 +113,13 @@ impl Relay {
     pub fn start(config: &RelayConfig, clock: Clock, seed: Seed) -> io::Result<Relay> {
         let addresses = Arc::new(Addresses::new(config));
         let count = config.threads.max(1);
-        let mut relay =
-            Relay { handle: RelayHandle { addresses: addresses.clone(), threads: Arc::new([]) }, threads: Vec::new() };
+        let dials = Arc::new(Dials::new(&Tuning::default()));
+        let handle = RelayHandle { addresses: addresses.clone(), dials: dials.clone(), threads: Arc::new([]) };
+        let mut relay = Relay { handle, threads: Vec::new() };
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let (orders, waiting) = bounded::<Order>(ORDERS_MOST);
-            let place = relay_loop::Place { config, index, count, seed, addresses: addresses.clone() };
+            let place = Place { config, index, count, seed, addresses: addresses.clone(), dials: dials.clone() };
             let (waker, load, thread) = relay_loop::start(place, clock.clone(), waiting)?;
             threads.push(Thread::Running { orders, waker, load });
             relay.threads.push(thread);
@@ -147,9 +150,11 @@ impl RelayHandle {
     /// A relay without threads and sockets, and the bench that plays the network to it.
     pub fn bench(config: &RelayConfig, clock: Clock, seed: Seed) -> (RelayHandle, Bench) {
         let addresses = Arc::new(Addresses::new(config));
-        let table = Table::new(config, 0, 1, seed, addresses.clone(), Told, Arc::default());
+        let dials = Arc::new(Dials::new(&Tuning::default()));
+        let place = Place { config, index: 0, count: 1, seed, addresses: addresses.clone(), dials: dials.clone() };
+        let table = Table::new(place, Told, Arc::default());
         let bench = Bench { table: Arc::new(Mutex::new(table)), clock };
-        (RelayHandle { addresses, threads: Arc::new([Thread::Told(bench.clone())]) }, bench)
+        (RelayHandle { addresses, dials, threads: Arc::new([Thread::Told(bench.clone())]) }, bench)
     }
 
     /// Opens ports for every line, leg and family asked for: all of them or none.
@@ -194,6 +199,11 @@ impl RelayHandle {
     /// Our address as `peer` must see it in an SDP; see [`Addresses::toward`]. Asks the system's routing table: a few µs.
     pub fn address_toward(&self, peer: IpAddr) -> Option<IpAddr> {
         self.addresses.toward(peer)
+    }
+
+    /// Limits from now on: the network's at once, a stream's when its SDP is next applied.
+    pub fn tune(&self, tuning: &Tuning) {
+        self.dials.turn(tuning);
     }
 
     /// The families that media can be relayed over.

@@ -6,6 +6,7 @@
 
 mod address;
 mod config;
+mod dials;
 mod handle;
 mod port_pool;
 mod shared;
@@ -16,6 +17,8 @@ mod tests;
 
 pub use address::Addresses;
 pub use config::{BadRange, Clock, PortRange, RelayConfig};
+pub(crate) use dials::Dials;
+pub use dials::Tuning;
 pub use handle::{Ask, Bench, Opened, Relay, RelayError, RelayHandle};
 pub(crate) use handle::{Order, Orders};
 pub(crate) use shared::add as shared_add;

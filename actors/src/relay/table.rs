@@ -13,6 +13,7 @@ use tollgate_types::{CallId, Map, Mono, Seed};
 
 use super::address::Addresses;
 use super::config::RelayConfig;
+use super::dials::Dials;
 use super::handle::{Answer, Ask, Opened, Order, RelayError};
 use super::port_pool::PortPool;
 use super::shared::{CallStats, LineStats, Load, SharedCall};
@@ -26,8 +27,19 @@ pub struct Table<B: Binder> {
     pools: [PortPool; 2],
     binder: B,
     addresses: Arc<Addresses>,
+    dials: Arc<Dials>,
     load: Arc<Load>,
     sockets_most: usize,
+}
+
+/// Which thread a table belongs to, and what it is born with.
+pub(crate) struct Place<'a> {
+    pub config: &'a RelayConfig,
+    pub index: usize,
+    pub count: usize,
+    pub seed: Seed,
+    pub addresses: Arc<Addresses>,
+    pub dials: Arc<Dials>,
 }
 
 /// One open port.
@@ -77,15 +89,8 @@ const LINES_MOST: usize = 16;
 
 impl<B: Binder> Table<B> {
     /// Empty; with every `count`th pair of ports, beginning with number `index`.
-    pub(crate) fn new(
-        config: &RelayConfig,
-        index: usize,
-        count: usize,
-        seed: Seed,
-        addresses: Arc<Addresses>,
-        binder: B,
-        load: Arc<Load>,
-    ) -> Table<B> {
+    pub(crate) fn new(place: Place<'_>, binder: B, load: Arc<Load>) -> Table<B> {
+        let Place { config, index, count, seed, addresses, dials } = place;
         let pool = |family: Family| {
             let own = config.ports.pairs().skip(index).step_by(count);
             PortPool::new(own, config.quarantine, seed.child(family.index() as u64))
@@ -97,6 +102,7 @@ impl<B: Binder> Table<B> {
             pools: Family::BOTH.map(pool),
             binder,
             addresses,
+            dials,
             load,
             sockets_most: config.most_sockets / count,
         }
@@ -290,6 +296,7 @@ impl<B: Binder> Table<B> {
 
     fn apply(&mut self, call: CallId, plan: &Plan, policies: [Policy; 2]) {
         let Some(found) = self.calls.get(&call) else { return };
+        let caps = self.dials.caps();
         for (line, planned) in found.lines.iter().zip(&plan.lines) {
             let mut planned = planned.clone();
             for remote in planned.sides.iter_mut().filter_map(|side| side.remote.as_mut()) {
@@ -299,7 +306,7 @@ impl<B: Binder> Table<B> {
                     (remote.rtp, remote.rtcp, remote.trusted) = (None, None, false);
                 }
             }
-            self.lines[*line].stream.apply(&planned, policies);
+            self.lines[*line].stream.apply(&planned, policies, &caps);
         }
     }
 

@@ -301,6 +301,32 @@ fn a_fault_costs_its_stream_and_no_other() {
 }
 
 #[test]
+fn the_network_speed_caps_all_and_a_share_of_it_each() {
+    let house = House::open("31240-31259", 100);
+    // 80 kbit/s are 10,000 bytes a second, a tenth of it 1,000: five packets at once.
+    house.relay.handle().tune(&Tuning { stream_rate: None, network_kbit: Some(80), source_share: 10 });
+    let (a, b) = (Phone::new(HOST), Phone::new(HOST));
+    let opened = house.talk(1, &a, &b);
+    for sequence in 0..20 {
+        a.say(port(&opened, Leg::A, HOST), sequence);
+    }
+    for sequence in 0..5 {
+        assert_eq!(b.hears(), Some(sequence));
+    }
+    b.hears_nothing();
+    assert_eq!(opened.shared.leg(Leg::A).drops(Reason::Rate), 15);
+    // Two packets a second for all there are.
+    house.relay.handle().tune(&Tuning { stream_rate: None, network_kbit: Some(3), source_share: 100 });
+    house.pass(Duration::from_secs(1));
+    for sequence in 20..25 {
+        a.say(port(&opened, Leg::A, HOST), sequence);
+    }
+    assert_eq!((b.hears(), b.hears()), (Some(20), Some(21)));
+    b.hears_nothing();
+    assert_eq!(opened.shared.leg(Leg::A).drops(Reason::Network), 3);
+}
+
+#[test]
 fn any_bytes_are_survived() {
     let house = House::open("31200-31219", 100);
     let (a, b) = (Phone::new(HOST), Phone::new(HOST));

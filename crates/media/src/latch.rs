@@ -21,6 +21,18 @@ pub enum Policy {
     Strict,
 }
 
+impl Policy {
+    /// By the word a setting has for it.
+    pub fn named(word: &str) -> Option<Policy> {
+        match word {
+            "off" => Some(Policy::Off),
+            "learn" => Some(Policy::Learn),
+            "strict" => Some(Policy::Strict),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a packet's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {

@@ -10,7 +10,7 @@ pub struct Allowance {
     /// Packets a second.
     pub packets: u32,
     /// Bytes a second.
-    pub bytes: u32,
+    pub bytes: u64,
 }
 
 /// How full the buckets are.
@@ -28,13 +28,13 @@ const SECOND: u64 = 1_000_000;
 impl Limit {
     /// Full buckets.
     pub fn new(allowance: Allowance, now: Mono) -> Limit {
-        Limit { allowance, packets: full(allowance.packets), bytes: full(allowance.bytes), refilled: now }
+        Limit { allowance, packets: full(u64::from(allowance.packets)), bytes: full(allowance.bytes), refilled: now }
     }
 
     /// Another allowance from now on; the buckets keep what they hold, as far as it fits.
     pub fn set(&mut self, allowance: Allowance) {
         self.allowance = allowance;
-        self.packets = self.packets.min(full(allowance.packets));
+        self.packets = self.packets.min(full(u64::from(allowance.packets)));
         self.bytes = self.bytes.min(full(allowance.bytes));
     }
 
@@ -42,8 +42,8 @@ impl Limit {
     pub fn take(&mut self, length: usize, now: Mono) -> bool {
         let passed = now.since(self.refilled).min(Duration::from_secs(1)).as_micros() as u64;
         self.refilled = self.refilled.max(now);
-        let refill = |held: u64, rate: u32| (held + u64::from(rate) * passed).min(full(rate));
-        self.packets = refill(self.packets, self.allowance.packets);
+        let refill = |held: u64, rate: u64| held.saturating_add(rate.saturating_mul(passed)).min(full(rate));
+        self.packets = refill(self.packets, u64::from(self.allowance.packets));
         self.bytes = refill(self.bytes, self.allowance.bytes);
         let cost = length as u64 * SECOND;
         let fits = self.packets >= SECOND && self.bytes >= cost;
@@ -55,8 +55,8 @@ impl Limit {
     }
 }
 
-fn full(rate: u32) -> u64 {
-    u64::from(rate) * SECOND
+fn full(rate: u64) -> u64 {
+    rate.saturating_mul(SECOND)
 }
 
 #[cfg(test)]

@@ -24,6 +24,20 @@ pub struct Stream {
     sides: [Side; 2],
 }
 
+/// What the operator lets one stream carry, where that is less than four times what its kind needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Packets a second of audio; video and fax may have ten times as many.
+    pub packets: u32,
+    /// Bytes a second.
+    pub bytes: u64,
+}
+
+impl Caps {
+    /// No less than the kind needs.
+    pub const OFF: Caps = Caps { packets: u32::MAX, bytes: u64::MAX };
+}
+
 /// Which way packets may pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gate {
@@ -122,6 +136,8 @@ reasons! {
     Held = "held",
     /// It is not known where the other side listens.
     NoTarget = "no_target",
+    /// More than the network may carry.
+    Network = "network",
     /// The system did not take it.
     Unsent = "unsent",
     /// The stream was taken out of service after a fault of ours.
@@ -156,7 +172,7 @@ impl Stream {
             payloads: Payloads::default(),
             rtp: Latch::SHUT,
             rtcp: Latch::SHUT,
-            limit: Limit::new(allowance(LineKind::Audio, 50), now),
+            limit: Limit::new(allowance(LineKind::Audio, 50, &Caps::OFF), now),
             source: Source::default(),
             meter: Meter::default(),
         };
@@ -164,9 +180,9 @@ impl Stream {
     }
 
     /// What offer and answer agreed on. A side whose address is unchanged keeps its latch.
-    pub fn apply(&mut self, plan: &LinePlan, policies: [latch::Policy; 2]) {
+    pub fn apply(&mut self, plan: &LinePlan, policies: [latch::Policy; 2], caps: &Caps) {
         (self.kind, self.active) = (plan.kind, plan.active);
-        let allowance = allowance(plan.kind, plan.nominal_pps);
+        let allowance = allowance(plan.kind, plan.nominal_pps, caps);
         for leg in Leg::BOTH {
             let (side, planned) = (&mut self.sides[leg.index()], &plan.sides[leg.index()]);
             side.limit.set(allowance);
@@ -289,14 +305,14 @@ impl Side {
     }
 }
 
-/// Four times what an honest sender of that kind sends.
-fn allowance(kind: LineKind, nominal_pps: u32) -> Allowance {
-    let bytes = match kind {
-        LineKind::Audio => 256 * 1024,
-        LineKind::Video => 4 * 1024 * 1024,
-        LineKind::Udptl => 128 * 1024,
+/// Four times what an honest sender of that kind sends, or what the operator allows.
+fn allowance(kind: LineKind, nominal_pps: u32, caps: &Caps) -> Allowance {
+    let (bytes, packets) = match kind {
+        LineKind::Audio => (256 * 1024, caps.packets),
+        LineKind::Video => (4 * 1024 * 1024, caps.packets.saturating_mul(10)),
+        LineKind::Udptl => (128 * 1024, caps.packets.saturating_mul(10)),
     };
-    Allowance { packets: nominal_pps.clamp(1, 4000) * 4, bytes }
+    Allowance { packets: (nominal_pps.clamp(1, 4000) * 4).min(packets), bytes: bytes.min(caps.bytes) }
 }
 
 #[cfg(test)]

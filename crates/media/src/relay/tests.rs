@@ -33,7 +33,7 @@ fn plan(kind: LineKind) -> LinePlan {
 
 fn stream(plan: &LinePlan) -> Stream {
     let mut stream = Stream::new(Mono::START);
-    stream.apply(plan, [latch::Policy::Learn; 2]);
+    stream.apply(plan, [latch::Policy::Learn; 2], &Caps::OFF);
     stream.set_gate(Gate::Open);
     stream
 }
@@ -180,12 +180,12 @@ fn an_unchanged_address_keeps_its_latch() {
     let moved = "198.51.100.7:4444";
     assert_eq!(step(&mut stream, Leg::A, Component::Rtp, moved, &speech(0, 1, 1), 0), Ok(B.to_owned()));
     plan.nominal_pps = 100;
-    stream.apply(&plan, [latch::Policy::Learn; 2]);
+    stream.apply(&plan, [latch::Policy::Learn; 2], &Caps::OFF);
     assert_eq!(stream.source(Leg::A), Some(addr(moved)));
     stream.relatch(Leg::A);
     assert_eq!(stream.source(Leg::A), None);
     plan.sides[0] = side("198.51.100.8:4000");
-    stream.apply(&plan, [latch::Policy::Learn; 2]);
+    stream.apply(&plan, [latch::Policy::Learn; 2], &Caps::OFF);
     assert_eq!(step(&mut stream, Leg::A, Component::Rtp, moved, &speech(0, 1, 2), 0), Err(Reason::Source));
 }
 

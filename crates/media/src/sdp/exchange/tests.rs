@@ -153,7 +153,7 @@ fn versions_grow_with_the_words_and_only_then() {
     answer(&mut exchange, Leg::B, ANSWER);
     let held = AUDIO.replace("a=ptime", "a=sendonly\r\na=ptime");
     assert_eq!(version(&offer(&mut exchange, Leg::A, &held)), 2);
-    assert_eq!(version(&answer(&mut exchange, Leg::B, &ANSWER.replace("7000", "7000"))), 1);
+    assert_eq!(version(&answer(&mut exchange, Leg::B, ANSWER)), 1);
     let resumed = offer(&mut exchange, Leg::A, AUDIO);
     assert_eq!(version(&resumed), 3);
     assert!(exchange.offer(Leg::A, AUDIO.as_bytes(), A).is_err());
