@@ -18,9 +18,20 @@ pub(crate) fn is_host(text: &str) -> bool {
     if text.starts_with('[') {
         return bracketed(text).is_some();
     }
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    !text.is_empty() && text.len() <= 255 && text.bytes().all(is_name) && !text.starts_with(['.', '-'])
+    let is_name = text.bytes().all(|byte| NAME[usize::from(byte)]);
+    is_name && !matches!(text.as_bytes(), [] | [b'.' | b'-', ..]) && text.len() <= 255
 }
+
+/// May stand in a name.
+const NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    table
+};
 
 /// The host as an address, if it is one.
 pub(crate) fn host_ip(text: &str) -> Option<IpAddr> {

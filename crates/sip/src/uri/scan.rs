@@ -29,7 +29,9 @@ pub(super) fn scan(text: &str) -> Result<Parts, BadUri> {
     }
     let colon = text.bytes().position(|byte| !is_scheme(byte)).filter(|&at| text.as_bytes()[at] == b':');
     let colon = colon.filter(|_| text.as_bytes()[0].is_ascii_alphabetic()).ok_or(BadUri::Scheme)?;
-    if text.bytes().any(|byte| byte <= b' ' || matches!(byte, 0x7f | b'<' | b'>' | b'"')) {
+    // No early exit, so that it runs as vector code.
+    let is_forbidden = |byte: u8| (byte <= b' ') | (byte == 0x7f) | (byte == b'<') | (byte == b'>') | (byte == b'"');
+    if text.bytes().fold(false, |any, byte| any | is_forbidden(byte)) {
         return Err(BadUri::Character);
     }
     let start = colon + 1;

@@ -52,7 +52,7 @@ pub(crate) struct Span {
     pub end: u16,
 }
 
-/// Where the mandatory headers are among the entries; `u16::MAX` for nowhere.
+/// Where the headers that every reader needs are among the entries; `u16::MAX` for nowhere.
 #[derive(Clone, Copy)]
 pub(crate) struct Places {
     pub via: u16,
@@ -60,6 +60,8 @@ pub(crate) struct Places {
     pub to: u16,
     pub call_id: u16,
     pub cseq: u16,
+    pub content_length: u16,
+    pub max_forwards: u16,
 }
 
 impl Message {

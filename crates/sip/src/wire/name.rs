@@ -23,7 +23,8 @@ macro_rules! names {
         enum Index { $($variant),* }
 
         impl Name<'_> {
-            const fn index(&self) -> u8 {
+            /// Position in the table; [`OTHER`] for every [`Name::Other`].
+            pub(crate) const fn index(&self) -> u8 {
                 match self {
                     $(Name::$variant => Index::$variant as u8,)*
                     Name::Other(_) => OTHER,
@@ -187,10 +188,13 @@ pub(crate) fn index_of(name: &[u8]) -> u8 {
     }
     let Some(row) = BY_LENGTH.get(name.len()) else { return OTHER };
     let first = first | 0x20;
-    row.iter()
-        .take_while(|&&(_, index)| index != OTHER)
-        .find(|&&(letter, index)| letter == first && TEXTS[usize::from(index)].as_bytes().eq_ignore_ascii_case(name))
-        .map_or(OTHER, |&(_, index)| index)
+    let rivals = || row.iter().take_while(|row| row.1 != OTHER).filter(|row| row.0 == first).map(|row| row.1);
+    let text = |index: u8| TEXTS[usize::from(index)].as_bytes();
+    // Nearly everybody writes the name as the RFC does.
+    rivals()
+        .find(|&index| text(index) == name)
+        .or_else(|| rivals().find(|&index| text(index).eq_ignore_ascii_case(name)))
+        .unwrap_or(OTHER)
 }
 
 impl<'a> Name<'a> {

@@ -106,7 +106,15 @@ struct Head {
 }
 
 fn read_head(raw: &Bytes, from: usize) -> Head {
-    let at = Places { via: NOWHERE, from: NOWHERE, to: NOWHERE, call_id: NOWHERE, cseq: NOWHERE };
+    let at = Places {
+        via: NOWHERE,
+        from: NOWHERE,
+        to: NOWHERE,
+        call_id: NOWHERE,
+        cseq: NOWHERE,
+        content_length: NOWHERE,
+        max_forwards: NOWHERE,
+    };
     let mut head = Head { entries: Vec::with_capacity(24), at, end: raw.len(), needs_rewriting: false, fault: None };
     let bytes = &raw[..];
     let mut pos = from;
@@ -188,13 +196,15 @@ impl Head {
         let Some(colon) = memchr::memchr(b':', line) else { return self.blame("Header Without Colon") };
         // RFC 3261 §7.3.1 allows white space before the colon: it is the same header with it or without.
         let (front, name) = trim(&line[..colon]);
-        if front > 0 || !is_token(name) || name.len() > NAME_BYTES_MAX {
+        let name_index = name::index_of(name);
+        let is_name = name_index != name::OTHER || (is_token(name) && name.len() <= NAME_BYTES_MAX);
+        if front > 0 || !is_name {
             return self.blame("Malformed Header Name");
         }
         let (front, value) = trim(&line[colon + 1..]);
         let value_start = start + colon + 1 + front;
         let entry = Entry {
-            name_index: name::index_of(name),
+            name_index,
             name: Span::new(start, start + name.len()),
             value: Span::new(value_start, value_start + value.len()),
         };
@@ -205,15 +215,26 @@ impl Head {
 
     /// Remembers where mandatory headers are, and that what may stand once stands once (RFC 3261 §7.3.1).
     fn note(&mut self, index: u8, place: u16) {
+        const VIA: u8 = Name::Via.index();
+        const FROM: u8 = Name::From.index();
+        const TO: u8 = Name::To.index();
+        const CALL_ID: u8 = Name::CallId.index();
+        const CSEQ: u8 = Name::CSeq.index();
+        const CONTENT_LENGTH: u8 = Name::ContentLength.index();
+        const MAX_FORWARDS: u8 = Name::MaxForwards.index();
+        const CONTENT_TYPE: u8 = Name::ContentType.index();
+        const EXPIRES: u8 = Name::Expires.index();
         let at = &mut self.at;
-        let (slot, twice) = match Name::at(index, "") {
-            Name::Via if at.via != NOWHERE => return,
-            Name::Via => (&mut at.via, ""),
-            Name::From => (&mut at.from, "Multiple From Headers"),
-            Name::To => (&mut at.to, "Multiple To Headers"),
-            Name::CallId => (&mut at.call_id, "Multiple Call-ID Headers"),
-            Name::CSeq => (&mut at.cseq, "Multiple CSeq Headers"),
-            Name::ContentLength | Name::MaxForwards | Name::ContentType | Name::Expires => {
+        let (slot, twice) = match index {
+            VIA if at.via != NOWHERE => return,
+            VIA => (&mut at.via, ""),
+            FROM => (&mut at.from, "Multiple From Headers"),
+            TO => (&mut at.to, "Multiple To Headers"),
+            CALL_ID => (&mut at.call_id, "Multiple Call-ID Headers"),
+            CSEQ => (&mut at.cseq, "Multiple CSeq Headers"),
+            CONTENT_LENGTH => (&mut at.content_length, "Multiple Content-Length Headers"),
+            MAX_FORWARDS => (&mut at.max_forwards, "Multiple Max-Forwards Headers"),
+            CONTENT_TYPE | EXPIRES => {
                 if self.entries[..usize::from(place)].iter().any(|entry| entry.name_index == index) {
                     self.blame("Multiple Values of a Single Header");
                 }
@@ -232,8 +253,7 @@ impl Head {
 /// The body by Content-Length; all that is left without one (RFC 3261 §18.3).
 fn body_of(raw: &Bytes, head: &Head) -> (Bytes, Option<Fault>) {
     let left = raw.slice(head.end..);
-    let key = Name::ContentLength.key();
-    let Some(entry) = head.entries.iter().find(|entry| entry.name_index == key) else { return (left, None) };
+    let Some(entry) = head.entries.get(usize::from(head.at.content_length)) else { return (left, None) };
     let digits = std::str::from_utf8(&raw[entry.value.range()]).unwrap_or_default();
     match number(digits).map(usize::try_from) {
         Some(Ok(length)) if length <= left.len() => (left.slice(..length), None),
@@ -298,10 +318,7 @@ fn check(inner: &mut Inner) -> Result<(), Fault> {
             Err(_) => return bad("Malformed Request-URI"),
         }
     }
-    let key = Name::MaxForwards.key();
-    if let Some(entry) = inner.headers.iter().find(|entry| entry.name_index == key)
-        && number(inner.str(entry.value)).is_none_or(|hops| hops > 255)
-    {
+    if !missing(at.max_forwards) && number(inner.place(at.max_forwards)).is_none_or(|hops| hops > 255) {
         return bad("Invalid Max-Forwards");
     }
     inner.cseq = cseq.number;

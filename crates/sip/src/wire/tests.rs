@@ -109,7 +109,7 @@ fn a_refusal_carries_a_reason_or_stays_silent() {
         (
             "OPTIONS sip:a@b SIP/2.0",
             "CSeq: 1 OPTIONS\r\nl: 1\r\nContent-Length : 0\r\n\r\nf",
-            Some((400, "Multiple Values of a Single Header")),
+            Some((400, "Multiple Content-Length Headers")),
         ),
         (
             "OPTIONS sip:a@b SIP/2.0",
