@@ -1,8 +1,10 @@
 //! Voices: two baresips, and a baresip and a carrier, hear each other's tone and not their own.
 
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::baresip::Baresip;
+use crate::message::Sip;
 use crate::network::Network;
 use crate::phone::Phone;
 use crate::server::{Server, let_pass};
@@ -116,6 +118,30 @@ fn a_held_call_is_silent_and_a_resumed_one_is_heard_again() {
     server.await_quiet();
 }
 
+/// The relay's port in an offer or answer.
+fn port(message: &Sip) -> u16 {
+    message.sdp("m=audio ").split(' ').next().and_then(|p| p.parse().ok()).expect("a port")
+}
+
+/// An RTP packet whose payload is all `mark`.
+fn packet(sequence: u8, mark: u8) -> Vec<u8> {
+    let mut bytes = vec![0x80, 8, 0, sequence, 0, 0, 0, sequence, 1, 2, 3, 4];
+    bytes.extend([mark; 160]);
+    bytes
+}
+
+/// The marks of all packets that arrive from `relay` until none comes for a while.
+fn marks(socket: &UdpSocket, relay: SocketAddr) -> Vec<u8> {
+    socket.set_read_timeout(Some(Duration::from_millis(700))).expect("a timeout");
+    let mut marks = Vec::new();
+    let mut buffer = [0; 2000];
+    while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+        assert_eq!(from, relay);
+        marks.push(buffer[length - 1]);
+    }
+    marks
+}
+
 #[test]
 fn media_of_a_third_party_is_not_passed_on() {
     let net = Network::lease();
@@ -128,33 +154,52 @@ fn media_of_a_third_party_is_not_passed_on() {
     let invite = alice.invite("bob", &[], &offer);
     let (mut at_bob, seen) = bob.pick_up();
     let (_, answer) = alice.await_answer(&invite);
-    let port = |message: &crate::message::Sip| -> u16 {
-        message.sdp("m=audio ").split(' ').next().and_then(|p| p.parse().ok()).expect("a port")
-    };
-    let relay = |port: u16| std::net::SocketAddr::from((net.host(1), port));
-    let socket = |host: u8| std::net::UdpSocket::bind((net.host(host), 16000)).expect("a media port");
+    let relay = |port: u16| SocketAddr::from((net.host(1), port));
+    let (to_her, to_him) = (relay(port(&answer)), relay(port(&seen)));
+    let socket = |host: u8| UdpSocket::bind((net.host(host), 16000)).expect("a media port");
     let (hers, his, stranger) = (socket(10), socket(11), socket(99));
-    his.set_read_timeout(Some(Duration::from_millis(700))).expect("a timeout");
-    let packet = |sequence: u8, mark: u8| {
-        let mut bytes = vec![0x80, 8, 0, sequence, 0, 0, 0, sequence, 1, 2, 3, 4];
-        bytes.extend([mark; 160]);
-        bytes
-    };
     // Both speak once, so that the relay knows who is who.
-    his.send_to(&packet(1, 7), relay(port(&seen))).expect("sent");
+    his.send_to(&packet(1, 7), to_him).expect("sent");
     for sequence in 1..10 {
-        hers.send_to(&packet(sequence, 1), relay(port(&answer))).expect("sent");
-        stranger.send_to(&packet(sequence + 10, 2), relay(port(&answer))).expect("sent");
-        stranger.send_to(&packet(sequence + 20, 2), relay(port(&seen))).expect("sent");
+        hers.send_to(&packet(sequence, 1), to_her).expect("sent");
+        stranger.send_to(&packet(sequence + 10, 2), to_her).expect("sent");
+        stranger.send_to(&packet(sequence + 20, 2), to_him).expect("sent");
     }
-    let mut marks = Vec::new();
-    let mut buffer = [0; 2000];
-    while let Ok((length, from)) = his.recv_from(&mut buffer) {
-        assert_eq!(from, relay(port(&seen)));
-        marks.push(buffer[length - 1]);
-    }
-    assert!(marks.len() >= 5, "her voice arrives: {marks:?}");
-    assert!(marks.iter().all(|mark| *mark == 1), "only hers: {marks:?}");
+    let heard = marks(&his, to_him);
+    assert!(heard.len() >= 5, "her voice arrives: {heard:?}");
+    assert!(heard.iter().all(|mark| *mark == 1), "only hers: {heard:?}");
     bob.hang_up(&mut at_bob);
     alice.await_bye();
+}
+
+#[test]
+fn a_phone_on_ipv6_and_one_on_ipv4_hear_each_other() {
+    let net = Network::lease();
+    let sip = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a port").local_addr().expect("bound").port();
+    let server = Server::at(&net).ipv6(sip).start();
+    world_of_two(&server);
+    let mut alice = Phone::udp_ipv6(sip, "alice");
+    let mut bob = Phone::udp(&server, net.host(11), "bob");
+    alice.register();
+    bob.register();
+    let hers = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a media port");
+    let his = UdpSocket::bind((net.host(11), 16000)).expect("a media port");
+    let media = hers.local_addr().expect("bound").port().to_string();
+    let offer = alice.sdp().replace("m=audio 16000", &format!("m=audio {media}"));
+    let invite = alice.invite("bob", &[], &offer);
+    let (mut at_bob, seen) = bob.pick_up();
+    let (_, answer) = alice.await_answer(&invite);
+    assert!(seen.sdp("c=").starts_with("IN IP4"), "{seen:#?}");
+    assert!(answer.sdp("c=").starts_with("IN IP6"), "{answer:#?}");
+    let to_her = SocketAddr::from((Ipv6Addr::LOCALHOST, port(&answer)));
+    let to_him = SocketAddr::from((net.host(1), port(&seen)));
+    for sequence in 1..10 {
+        hers.send_to(&packet(sequence, 1), to_her).expect("sent");
+        his.send_to(&packet(sequence, 2), to_him).expect("sent");
+    }
+    assert!(marks(&his, to_him).contains(&1), "he hears her");
+    assert!(marks(&hers, to_her).contains(&2), "she hears him");
+    bob.hang_up(&mut at_bob);
+    alice.await_bye();
+    server.await_quiet();
 }

@@ -233,7 +233,7 @@ fn the_demo_shows_a_working_platform_at_once() {
     let mut demo = program()
         .arg("demo")
         .envs(surroundings.clone())
-        .current_dir(folder.path())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -242,7 +242,12 @@ fn the_demo_shows_a_working_platform_at_once() {
     let lines = lines_of(demo.stdout.take().expect("piped"));
     let mut said = Vec::new();
     let ask = |words: &[&str]| {
-        let output = program().args(words).arg("--json").envs(surroundings.clone()).current_dir(folder.path()).output();
+        let output = program()
+            .args(words)
+            .arg("--json")
+            .envs(surroundings.clone())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output();
         serde_json::from_slice::<serde_json::Value>(&output.expect("starts").stdout).unwrap_or_default()
     };
     until("the demo has live calls and CDRs", Duration::from_secs(60), || {

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,13 @@ impl Phone {
     pub fn udp(server: &Server, host: Ipv4Addr, user: &str) -> Phone {
         let socket = UdpSocket::bind((host, SIP)).expect("the phone's port is free");
         Phone::new(Line::Udp(socket), (host, SIP).into(), server.sip(), user)
+    }
+
+    /// A phone of `user` over UDP at the IPv6 loopback, where the server listens at `port`.
+    pub fn udp_ipv6(port: u16, user: &str) -> Phone {
+        let socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("a port");
+        let local = socket.local_addr().expect("bound");
+        Phone::new(Line::Udp(socket), local, (Ipv6Addr::LOCALHOST, port).into(), user)
     }
 
     /// A phone of `user` over TCP (its connection leaves from the loopback's first address).
@@ -481,8 +488,9 @@ impl Phone {
     /// The same with another profile and other attribute lines.
     pub fn sdp_with(&self, profile: &str, attributes: &str) -> String {
         let ip = self.local.ip();
+        let family = if ip.is_ipv6() { "IP6" } else { "IP4" };
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 16000 {profile} 8 0 101\r\n\
+            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio 16000 {profile} 8 0 101\r\n\
              a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{attributes}"
         )
     }

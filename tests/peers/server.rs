@@ -35,6 +35,7 @@ pub struct Setup {
     shards: u16,
     drain_seconds: u32,
     algorithms: &'static str,
+    ipv6: Option<u16>,
     policy: Vec<(String, String)>,
 }
 
@@ -85,6 +86,12 @@ impl Setup {
         self
     }
 
+    /// Listens and relays at the IPv6 loopback too; there is but one, so the SIP port must be a free one.
+    pub fn ipv6(mut self, port: u16) -> Setup {
+        self.ipv6 = Some(port);
+        self
+    }
+
     /// Pins a setting in `[policy]`; `value` is TOML.
     pub fn policy(mut self, name: &str, value: &str) -> Setup {
         self.policy.push((name.to_owned(), value.to_owned()));
@@ -105,12 +112,13 @@ impl Setup {
     fn configuration(&self, folder: &Path, url: &str) -> String {
         let host = self.host;
         let data = folder.join("data");
+        let (more, six) = self.ipv6.map_or_else(Default::default, |port| (format!(", \"[::1]:{port}\""), ", \"::1\""));
         let policy: String = self.policy.iter().map(|(name, value)| format!("\"{name}\" = {value}\n")).collect();
         format!(
             "[server]\ndata_dir = {data:?}\nsip_shards = {}\ndrain_seconds = {}\nlog = \"debug\"\n\
              [database]\nurl = \"{url}\"\n\
-             [sip]\ndomain = \"{DOMAIN}\"\nudp = [\"{host}:{SIP}\"]\ntcp = [\"{host}:{SIP}\"]\n\
-             [media]\nbind = \"{host}\"\nports = \"20000-23999\"\n\
+             [sip]\ndomain = \"{DOMAIN}\"\nudp = [\"{host}:{SIP}\"{more}]\ntcp = [\"{host}:{SIP}\"{more}]\n\
+             [media]\nbind = [\"{host}\"{six}]\nports = \"20000-23999\"\n\
              [web]\nlisten = \"{host}:18080\"\n\
              [metrics]\nlisten = \"{host}:19090\"\n\
              [billing]\ncurrency = \"USD\"\n\
@@ -129,6 +137,7 @@ impl Server {
             shards: 1,
             drain_seconds: 2,
             algorithms: "md5",
+            ipv6: None,
             policy: Vec::new(),
         }
     }
