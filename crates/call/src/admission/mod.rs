@@ -1,8 +1,62 @@
 //! May this call be tried, and how? One ordered list of rules; the first that refuses is the cause.
 //!
 //! Nothing here has a side effect: `tollgate explain` asks the same list. Money comes last and is only priced here; what
-//! takes it is the ledger's hold.
+//! takes it, lines included, is the ledger's hold.
 
+mod case;
+mod facts;
+mod identity;
 mod plan;
+mod price;
+mod reach;
+mod route;
+mod state;
+#[cfg(test)]
+mod tests;
 
+pub use facts::Facts;
 pub use plan::{Admission, Candidate, Plan, PlanAsk};
+
+use tollgate_types::{Refusal, Rule};
+
+use case::{Case, Finding};
+
+/// The list, in the order of [`Rule`]. A rule that needs more facts gets them into [`Facts`]; a new one gets a line here.
+const RULES: &[(Rule, fn(&mut Case<'_>) -> Finding)] = &[
+    (Rule::NotAuthorised, state::caller_is_known),
+    (Rule::UserDisabled, state::user_is_enabled),
+    (Rule::AccountDisabled, state::accounts_are_enabled),
+    (Rule::CallerId, identity::caller_may_hide),
+    (Rule::NumberInvalid, reach::number_is_valid),
+    (Rule::UserUnknown, reach::callee_is_enabled),
+    (Rule::UserOffline, reach::callee_is_online),
+    (Rule::SelfCall, reach::callee_is_another),
+    (Rule::LocalOnly, reach::stays_local),
+    (Rule::NoRoute, route::there_is_a_way),
+    (Rule::NoPrice, price::every_level_has_a_price),
+];
+
+/// Rules that an emergency call meets too: what they do is needed to make it.
+const ALWAYS: &[Rule] = &[Rule::NotAuthorised, Rule::NumberInvalid, Rule::NoRoute, Rule::NoPrice];
+
+/// Judges an attempt.
+pub fn judge(ask: &PlanAsk, facts: &Facts<'_>) -> Admission {
+    let mut case = Case::new(ask, facts);
+    let mut refusal: Option<Refusal> = None;
+    for (rule, judge) in RULES {
+        let exempt = case.is_emergency() && !ALWAYS.contains(rule);
+        let finding = if exempt { Finding::Skip } else { judge(&mut case) };
+        refusal = case.record(*rule, finding);
+        if refusal.is_some() {
+            break;
+        }
+    }
+    let callee = case.callee_text();
+    let caller = identity::caller_text(&case);
+    let payer = price::payer(&case);
+    let verdict = match refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(Box::new(price::plan(&mut case))),
+    };
+    Admission { verdict, trace: case.trace, callee, caller, payer }
+}

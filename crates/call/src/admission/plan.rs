@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tollgate_billing::cdr::{CallKind, TraceRow};
 use tollgate_billing::hold::BuyQuote;
 use tollgate_billing::ledger::{LevelQuote, LineAsk};
-use tollgate_types::{Rate, Refusal};
+use tollgate_types::{AccountId, Rate, Refusal, UserId};
 
 use crate::party::{Claim, Identity, Party, Target};
 
@@ -41,6 +41,8 @@ pub struct Admission {
     pub callee: Box<str>,
     /// Who called, as shown; for the CDR.
     pub caller: Box<str>,
+    /// The user whose record it is, and his account: who pays, or who is reached by a number of his.
+    pub payer: Option<(UserId, Box<str>, AccountId)>,
 }
 
 /// How the leg is to be dialled and paid.

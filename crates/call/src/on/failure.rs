@@ -59,7 +59,7 @@ impl Call {
         let Some(branch) = self.hunt.as_mut().and_then(|hunt| hunt.take_branch(client)) else { return };
         let trunk = branch.candidate.clone();
         self.stray(turn, branch, None);
-        self.candidate_over(turn, &trunk.target, Reply::plain(408), Some(Happened::NoResponse), false);
+        self.candidate_over(turn, &trunk.target, Reply::plain(503), Some(Happened::NoResponse), false);
     }
 
     /// The devices, or this carrier, have rung long enough.
@@ -126,7 +126,12 @@ impl Call {
             happened.map_or(Next::TryNext { rest: None }, |happened| failover::next(happened, self.policy.rests));
         if let (Target::Trunk { trunk, .. }, Next::TryNext { rest }) = (target, next) {
             let demanded = rest.filter(|rest| rest.demanded).map(|rest| u32::try_from(rest.span.as_secs()).unwrap_or(u32::MAX));
-            turn.note(Note::CarrierFailed { trunk: *trunk, status: reply.status, retry_after: demanded });
+            let status = match happened {
+                Some(Happened::NoResponse) => 408,
+                Some(Happened::Answered { status, .. }) => status,
+                _ => reply.status,
+            };
+            turn.note(Note::CarrierFailed { trunk: *trunk, status, retry_after: demanded });
         }
         // Another address of the same carrier helps only where this one was not reached (RFC 3263 §4.3).
         let unreached = matches!(

@@ -40,6 +40,11 @@ impl Call {
         paid.cdr.trace = admission.trace;
         paid.cdr.callee = admission.callee.into();
         paid.cdr.caller = admission.caller.into();
+        if let Some((user, name, account)) = admission.payer {
+            paid.cdr.user = Some(name.into());
+            paid.cdr.user_id = Some(user);
+            paid.cdr.account = Some(account);
+        }
         let plan = match admission.verdict {
             Ok(plan) => plan,
             Err(refusal) => return self.refuse_attempt(turn, place, refusal),

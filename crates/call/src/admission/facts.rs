@@ -1,0 +1,40 @@
+//! What a verdict is made from: today's snapshots, handed in.
+
+use std::sync::Arc;
+
+use tollgate_billing::currency::RateTable;
+use tollgate_billing::deck::DeckVersion;
+use tollgate_routing::directory::Directory;
+use tollgate_routing::emergency::Emergencies;
+use tollgate_routing::lcr::Health;
+use tollgate_settings::Values;
+use tollgate_types::{Currency, DeckId, Mono, TrunkId, UserId, Wall};
+
+/// Everything that admission looks at. Borrowed snapshots: the same facts give the same verdict.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// Users, accounts, trunks, numbers and routes.
+    pub directory: &'a Directory,
+    /// The settings.
+    pub values: &'a Values,
+    /// Which numbers save lives.
+    pub emergencies: &'a Emergencies,
+    /// The live version of a deck.
+    pub deck: &'a dyn Fn(DeckId) -> Option<Arc<DeckVersion>>,
+    /// Exchange rates.
+    pub rates: &'a RateTable,
+    /// The platform's currency.
+    pub currency: Currency,
+    /// Peak hours by the platform's calendar?
+    pub peak: bool,
+    /// How carriers are.
+    pub health: &'a dyn Fn(TrunkId) -> Health,
+    /// How many devices a user has registered, where that is known; a call finds out when it locates them.
+    pub devices: &'a dyn Fn(UserId) -> Option<usize>,
+    /// Random for each call: shares calls among carriers by weight.
+    pub draw: u64,
+    /// Now.
+    pub now: Mono,
+    /// Now, by the calendar.
+    pub wall: Wall,
+}
