@@ -1,1 +1,37 @@
-fn main() {}
+//! Arguments, configuration, platform, signal, close.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tollgate::cli::{self, Arguments, Command, Own};
+use tollgate::config::Config;
+use tollgate::{demo, platform, serve};
+
+fn main() -> ExitCode {
+    // Before anything may open a TLS connection: there is one provider, and it is this one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::Version) {
+        return cli::say(concat!("tollgate ", env!("CARGO_PKG_VERSION")));
+    }
+    if matches!(arguments.command, Command::Demo) {
+        return demo::run();
+    }
+    let config = match Config::load(&arguments.config, std::env::vars()) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            for line in mistakes.0 {
+                eprintln!("{line}");
+            }
+            return ExitCode::from(1);
+        }
+    };
+    let (common, asked) = arguments.split();
+    match asked {
+        Ok(Own::Serve) => serve::run(&config),
+        Ok(Own::Check) => cli::say(&config.check_report()),
+        Ok(Own::Migrate) => cli::done(platform::migrate(&config)),
+        Ok(Own::Restore(file)) => cli::done(platform::restore(&config, &file)),
+        Err(request) => cli::ask(&config, request, common.json),
+    }
+}

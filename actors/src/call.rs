@@ -20,7 +20,7 @@ use crate::ledger::{Answer, Order as LedgerOrder};
 use crate::media_leg::{self, Media};
 use crate::observe::Observe;
 use crate::premises::Premises;
-use crate::router::PlanCall;
+use crate::rater::PlanCall;
 use crate::registration::{Asker, Locate};
 use crate::sip_shard::{CallSlot, FindDialog, Order, Orders, SipShard, Wake};
 use crate::supervision::{Died, Estate};
@@ -167,13 +167,9 @@ impl Line {
         let account = ask.payer.account();
         self.payer = account.and_then(|account| Some((account, self.house.directory.load().account(account)?.owner?)));
         let plan = PlanCall { query, ask, reply: own.clone() };
-        if let Err(error) = self.house.router(self.slot_shard()).try_send(plan) {
-            tracing::warn!(call = %self.core.id(), %error, "the router does not take questions");
+        if let Err(error) = self.house.rater(self.core.shard()).try_send(plan) {
+            tracing::warn!(call = %self.core.id(), %error, "the rater takes no questions");
         }
-    }
-
-    fn slot_shard(&self) -> u16 {
-        self.core.shard()
     }
 
     fn locate(&mut self, query: Query, target: Target, own: &Addr<Call>) {

@@ -98,7 +98,12 @@ struct Found(Vec<Target>);
 /// The trunk was changed or removed.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
-pub struct Changed(pub Option<Arc<Egress>>);
+pub struct Changed {
+    /// Which.
+    pub trunk: TrunkId,
+    /// As it is from now on.
+    pub now: Option<Arc<Egress>>,
+}
 
 /// A request of a carrier, for the shard's transactions.
 #[derive(Message)]
@@ -368,7 +373,7 @@ impl Handler<Found> for Carrier {
 impl Handler<Changed> for Carrier {
     type Result = ();
     fn handle(&mut self, changed: Changed, ctx: &mut Context<Self>) {
-        let Some(trunk) = changed.0 else { return ctx.stop() };
+        let Some(trunk) = changed.now else { return ctx.stop() };
         let now = self.house.clock.mono();
         self.trunk = trunk;
         self.targets.clear();

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -51,6 +52,8 @@ pub struct Ledger {
     unbooked: Map<HoldKey, ()>,
     alerter: Addr<Alerter>,
     failing_since: Option<Mono>,
+    /// The same for those who only want to know whether.
+    failing: Arc<AtomicBool>,
     commits: u64,
     asks: u64,
 }
@@ -103,18 +106,45 @@ struct Committed {
     result: Result<Vec<Outcome>, String>,
 }
 
+/// What the Ledger is made of.
+pub struct LedgerPlans {
+    /// Where money is written.
+    pub book: Book,
+    /// Where a book on a server is written from.
+    pub runtime: tokio::runtime::Handle,
+    /// What is decided by.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// The time.
+    pub clock: Clock,
+    /// For maps.
+    pub seed: Seed,
+    /// Who is told when the database is away.
+    pub alerter: Addr<Alerter>,
+    /// True while it is.
+    pub failing: Arc<AtomicBool>,
+}
+
 /// The way to the Ledger: what it cannot take is refused on the spot.
 #[derive(Clone)]
-pub struct LedgerDoor(pub Addr<Ledger>);
+pub struct LedgerDoor {
+    /// Where it is.
+    pub addr: Addr<Ledger>,
+    failing: Arc<AtomicBool>,
+}
 
 impl LedgerDoor {
+    /// Is the database away?
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
     /// Brings an ask. A full mailbox refuses holds and extensions; what settles money is never turned away.
     pub fn order(&self, order: Order) {
         let settles = !matches!(order.ask.what, What::Hold(_) | What::Extend(_) | What::Credit(_));
         if settles {
-            return self.0.do_send(order);
+            return self.addr.do_send(order);
         }
-        if let Err(SendError::Full(order) | SendError::Closed(order)) = self.0.try_send(order) {
+        if let Err(SendError::Full(order) | SendError::Closed(order)) = self.addr.try_send(order) {
             metrics::counter!("tollgate_ledger_refused_total").increment(1);
             if let Some(reply) = order.reply {
                 let _ = reply.try_send(unavailable(order.ask.key, "the ledger is at its limit"));
@@ -124,32 +154,20 @@ impl LedgerDoor {
 }
 
 impl Ledger {
-    /// Starts it on the current thread. Books on a server are written on `runtime`.
-    pub fn open(book: Book, runtime: tokio::runtime::Handle, rules: Arc<ArcSwap<Rules>>, clock: Clock, seed: Seed, alerter: Addr<Alerter>) -> Addr<Ledger> {
-        Ledger::create(move |ctx| Ledger::born(book, runtime, rules, clock, seed, alerter, ctx))
+    /// Starts it on a thread of its own, or on the current one. Books on a server are written on the plans' runtime.
+    pub fn open(plans: LedgerPlans, arbiter: Option<&ArbiterHandle>) -> LedgerDoor {
+        let failing = plans.failing.clone();
+        let born = move |ctx: &mut Context<Ledger>| Ledger::born(plans, ctx);
+        let addr = match arbiter {
+            Some(arbiter) => Ledger::start_in_arbiter(arbiter, born),
+            None => Ledger::create(born),
+        };
+        LedgerDoor { addr, failing }
     }
 
-    /// Starts it on a thread of its own.
-    pub fn open_in(
-        arbiter: &ArbiterHandle,
-        book: Book,
-        runtime: tokio::runtime::Handle, rules: Arc<ArcSwap<Rules>>,
-        clock: Clock,
-        seed: Seed,
-        alerter: Addr<Alerter>,
-    ) -> Addr<Ledger> {
-        Ledger::start_in_arbiter(arbiter, move |ctx| Ledger::born(book, runtime, rules, clock, seed, alerter, ctx))
-    }
-
-    fn born(
-        book: Book,
-        runtime: tokio::runtime::Handle, rules: Arc<ArcSwap<Rules>>,
-        clock: Clock,
-        seed: Seed,
-        alerter: Addr<Alerter>,
-        ctx: &mut Context<Ledger>,
-    ) -> Ledger {
+    fn born(plans: LedgerPlans, ctx: &mut Context<Ledger>) -> Ledger {
         ctx.set_mailbox_capacity(MAILBOX);
+        let LedgerPlans { book, runtime, rules, clock, seed, alerter, failing } = plans;
         let book = match book {
             Book::Postgres(book) => Engine::There { book: Some(book), runtime },
             Book::Sqlite(book) => Engine::Here(book),
@@ -165,6 +183,7 @@ impl Ledger {
             unbooked: seed.map(),
             alerter,
             failing_since: None,
+            failing,
             commits: 0,
             asks: 0,
         }
@@ -236,6 +255,7 @@ impl Ledger {
                 metrics::counter!("tollgate_ledger_commits_total").increment(1);
                 metrics::counter!("tollgate_ledger_asks_total").increment(batch.len() as u64);
                 if let Some(since) = self.failing_since.take() {
+                    self.failing.store(false, Ordering::Relaxed);
                     let text = format!("the database answers again after {} s", now.since(since).as_secs());
                     self.raise("ledger_up", Severity::Notice, text);
                 }
@@ -247,6 +267,7 @@ impl Ledger {
                 metrics::counter!("tollgate_ledger_failures_total").increment(1);
                 if self.failing_since.is_none() {
                     self.failing_since = Some(now);
+                    self.failing.store(true, Ordering::Relaxed);
                     self.raise("ledger_down", Severity::Critical, format!("no paid calls until the database answers: {error}"));
                 }
                 self.not_before = now + RETRY;

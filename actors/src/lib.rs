@@ -11,7 +11,7 @@
 //! │   ├ Registration(user)          bindings
 //! │   └ Call                        the B2BUA's shell
 //! │       └ MediaLeg ×2             ports, silence; packets run in the relay loop
-//! ├ Router, Rater (one a shard)     candidates and prices from today's snapshots
+//! ├ Rater (one a shard)             admission: candidates and prices from today's snapshots
 //! ├ Carrier(trunk)                  address, health, our registration
 //! ├ Ledger                          the one writer of money and call records
 //! ├ Journal                         what is written behind
@@ -39,9 +39,10 @@ pub mod registration;
 pub mod relay;
 pub mod relay_loop;
 pub mod resolver;
-pub mod router;
 pub mod sip_shard;
+pub mod snapshots;
 pub mod supervision;
 pub mod trunk_board;
+pub mod tuning;
 pub mod undertaker;
 pub mod user_limiter;

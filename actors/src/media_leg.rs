@@ -31,7 +31,7 @@ pub struct MediaLeg {
     shared: Arc<SharedCall>,
     house: Arc<Premises>,
     call: Addr<Call>,
-    timeout: Duration,
+    timeout: Option<Duration>,
     /// Since when it should be heard; `None` while it is on hold or nothing was agreed on.
     expected_since: Option<Mono>,
     reported: bool,
@@ -160,7 +160,7 @@ impl Closed {
 }
 
 impl MediaLeg {
-    fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>, timeout: Duration) -> Addr<MediaLeg> {
+    fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>, timeout: Option<Duration>) -> Addr<MediaLeg> {
         MediaLeg::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             MediaLeg { side, shared, house, call, timeout, expected_since: None, reported: false }
@@ -196,7 +196,7 @@ impl Handler<Wake> for MediaLeg {
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
         let now = self.house.clock.mono();
         match self.silent_for(now) {
-            Some(silence) if silence >= self.timeout => {
+            Some(silence) if self.timeout.is_some_and(|timeout| silence >= timeout) => {
                 if !self.reported {
                     self.reported = self.call.try_send(Tell(Event::MediaSilent { side: self.side })).is_ok();
                 }

@@ -1,7 +1,7 @@
 //! Where everybody lives: finding an actor's thread is a function of what it is about, not a hop.
 
 use std::future::Future;
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

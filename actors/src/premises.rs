@@ -24,10 +24,11 @@ use crate::journal::JournalDoor;
 use crate::ledger::LedgerDoor;
 use crate::placement::{CallIds, Shards};
 use crate::price_book::PriceBook;
+use crate::rater::Rater;
 use crate::relay::RelayHandle;
 use crate::resolver::Resolver;
-use crate::router::Router;
 use crate::trunk_board::TrunkBoard;
+use crate::tuning::Tuned;
 
 /// See the module.
 pub struct Premises {
@@ -72,28 +73,7 @@ pub struct Premises {
     /// How each egress trunk is.
     pub trunks: TrunkBoard,
     shards: OnceLock<Shards>,
-    routers: OnceLock<Vec<Addr<Router>>>,
-}
-
-/// What the settings mean to the SIP rooms.
-#[derive(Clone)]
-pub struct Tuned {
-    /// Digest.
-    pub digest: digest::Policy,
-    /// Algorithms offered to everybody.
-    pub algorithms: Algorithms,
-    /// Registrations.
-    pub registrar: binding::Policy,
-    /// Calls that begin from now on.
-    pub call: Arc<CallPolicy>,
-    /// Retry-After of a 503, in seconds.
-    pub retry_after: u64,
-    /// How often devices behind NAT are pinged; `None` for never.
-    pub keepalive: Option<std::time::Duration>,
-    /// Who may send media to a leg (the guide's `checkrtpaddr`).
-    pub media_source: tollgate_media::latch::Policy,
-    /// How long a leg may be silent.
-    pub media_timeout: std::time::Duration,
+    raters: OnceLock<Vec<Addr<Rater>>>,
 }
 
 /// How much the node carries.
@@ -184,13 +164,13 @@ impl Premises {
             trunks: TrunkBoard::new(plans.seed.child(0x7472)),
             load: Load::new(plans.calls_max),
             shards: OnceLock::new(),
-            routers: OnceLock::new(),
+            raters: OnceLock::new(),
         }
     }
 
-    /// The shards and their routers move in, once.
-    pub fn move_in(&self, shards: Shards, routers: Vec<Addr<Router>>) {
-        let first = self.shards.set(shards).is_ok() && self.routers.set(routers).is_ok();
+    /// The shards and their raters move in, once.
+    pub fn move_in(&self, shards: Shards, raters: Vec<Addr<Rater>>) {
+        let first = self.shards.set(shards).is_ok() && self.raters.set(raters).is_ok();
         assert!(first, "a house is moved into once");
     }
 
@@ -199,15 +179,10 @@ impl Premises {
         self.shards.get().expect("nobody asks before the shards have moved in")
     }
 
-    /// The router of a shard.
-    pub fn router(&self, shard: u16) -> &Addr<Router> {
-        let routers = self.routers.get().expect("nobody asks before the routers have moved in");
-        &routers[usize::from(shard) % routers.len()]
-    }
-
-    /// All routers.
-    pub fn routers(&self) -> &[Addr<Router>] {
-        self.routers.get().map(Vec::as_slice).unwrap_or_default()
+    /// The rater of a shard.
+    pub fn rater(&self, shard: u16) -> &Addr<Rater> {
+        let raters = self.raters.get().expect("nobody asks before the raters have moved in");
+        &raters[usize::from(shard) % raters.len()]
     }
 
     /// What digest asks for now.

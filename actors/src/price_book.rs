@@ -39,6 +39,11 @@ impl PriceBook {
         self.decks.insert(id, deck);
     }
 
+    /// Is it peak time by the platform's calendar?
+    pub fn is_peak(&self, at: Wall) -> bool {
+        !self.calendar.is_offpeak(Zone::UTC, at)
+    }
+
     /// By row.
     pub fn deck(&self, id: DeckId) -> Option<&Arc<DeckVersion>> {
         self.decks.get(&id)

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tollgate_call::{Event, Place, Query};
 use tollgate_sip::binding::{Bindings, Change, Outcome, Parts, Register as Wishes};
 use tollgate_sip::uri::Uri;
+use tollgate_store::registrations::Row;
 use tollgate_sip::wire::{Message as SipMessage, Name, ResponseBuilder};
 use tollgate_types::{Flow, Mono, Transport, UserId};
 
@@ -97,10 +98,24 @@ pub struct Lost(pub Flow);
 
 impl Registration {
     /// Starts it on the current thread, with bindings remembered from before.
-    pub fn open(user: UserId, shard: u16, remembered: Vec<Parts<'static>>, house: Arc<Premises>) -> Addr<Registration> {
+    pub fn open(user: UserId, shard: u16, remembered: &[Row], house: Arc<Premises>) -> Addr<Registration> {
         let mut bindings = Bindings::new();
-        for parts in remembered {
-            bindings.restore(parts);
+        let (now, wall) = (house.clock.mono(), house.clock.wall());
+        for row in remembered {
+            bindings.restore(Parts {
+                flow: row.flow,
+                contact: &row.contact,
+                instance: &row.instance,
+                reg_id: row.reg_id,
+                call_id: &row.call_id,
+                cseq: row.cseq,
+                user_agent: &row.user_agent,
+                paths: &row.paths,
+                q: row.q,
+                since: now - wall.since(row.since),
+                refreshed_at: now - wall.since(row.refreshed_at),
+                expires_at: now + row.expires_at.since(wall),
+            });
         }
         Registration::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);

@@ -6,6 +6,7 @@
 //! Each event runs contained: a panic costs one message.
 
 mod call_book;
+mod census;
 mod dispatch;
 mod front;
 mod orders;
@@ -30,9 +31,10 @@ use crate::supervision::contain;
 use crate::user_limiter::{Errand, UserLimiter};
 
 pub use call_book::{CallSlot, FindDialog};
+pub use census::LiveRegistrations;
 pub use front::{Admitted, MessagePlaces, Proof, Relayed, of_routing};
 pub use orders::{LiveCalls, Order, Orders};
-pub use roster::{Enrol, Leave, Retire, Wake};
+pub use roster::{Enrol, Leave, Remember, Retire, Wake};
 
 /// Batches of messages that may wait; each holds at most 64.
 const MAILBOX: usize = 4096;
@@ -179,7 +181,9 @@ impl SipShard {
             }
             return;
         }
-        let limiter = self.roster.limiter(user, || UserLimiter::open(user, self.index, self.house.clone()));
+        let registration = self.roster.registration(user).cloned();
+        let (index, house) = (self.index, self.house.clone());
+        let limiter = self.roster.limiter(user, || UserLimiter::open(user, index, registration, house));
         if limiter.try_send(errand).is_err() {
             metrics::counter!("tollgate_mailbox_full_total", "of" => "user_limiter").increment(1);
         }

@@ -53,8 +53,6 @@ pub enum Errand {
     Ask(Box<Enquiry>),
     /// The account has more, or other limits.
     Funds(AccountId),
-    /// A registration that lived here before this limiter.
-    Adopt(Addr<Registration>),
     /// The user is disabled: calls and bindings end at once.
     Disable,
 }
@@ -70,14 +68,14 @@ pub struct MayCall {
 }
 
 impl UserLimiter {
-    /// Starts it on the current thread.
-    pub fn open(user: UserId, shard: u16, house: Arc<Premises>) -> Addr<UserLimiter> {
+    /// Starts it on the current thread, with the registration that outlived an earlier one.
+    pub fn open(user: UserId, shard: u16, registration: Option<Addr<Registration>>, house: Arc<Premises>) -> Addr<UserLimiter> {
         UserLimiter::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let now = house.clock.mono();
             let nonces = NonceBook::default();
             let accounts = house.seed.map();
-            UserLimiter { user, shard, house, nonces, accounts, registration: None, calls: 0, last_used: now }
+            UserLimiter { user, shard, house, nonces, accounts, registration, calls: 0, last_used: now }
         })
     }
 
@@ -134,7 +132,7 @@ impl Handler<Errand> for UserLimiter {
                 let replayed = !self.spend(register.proof);
                 let registration = match &self.registration {
                     Some(registration) if registration.connected() => registration,
-                    _ => self.registration.insert(Registration::open(self.user, self.shard, Vec::new(), self.house.clone())),
+                    _ => self.registration.insert(Registration::open(self.user, self.shard, &[], self.house.clone())),
                 };
                 if registration.try_send(registration::Arrival { register: *register, replayed }).is_err() {
                     metrics::counter!("tollgate_mailbox_full_total", "of" => "registration").increment(1);
@@ -153,7 +151,6 @@ impl Handler<Errand> for UserLimiter {
                     let _ = account.try_send(Funds);
                 }
             }
-            Errand::Adopt(registration) => self.registration = Some(registration),
             Errand::Disable => {
                 if let Some(registration) = &self.registration {
                     registration.do_send(registration::Clear);

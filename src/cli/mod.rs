@@ -5,6 +5,8 @@ mod client;
 mod files;
 mod render;
 
+pub use client::operator;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -101,5 +103,19 @@ pub fn ask(config: &crate::config::Config, request: Request, json: bool) -> Exit
             eprintln!("{refused}");
             ExitCode::from(1)
         }
+    }
+}
+
+/// Prints one text.
+pub fn say(text: &str) -> ExitCode {
+    render::print(&serde_json::Value::String(text.trim_end().to_owned()), false);
+    ExitCode::SUCCESS
+}
+
+/// Tells the shell how it went; says why not.
+pub fn done(result: Result<(), crate::platform::NoStart>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => crate::serve::refuse(&reason),
     }
 }

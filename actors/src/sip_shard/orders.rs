@@ -193,6 +193,19 @@ impl Handler<crate::carrier::Find> for SipShard {
     }
 }
 
+impl Handler<crate::carrier::Changed> for SipShard {
+    type Result = ();
+    fn handle(&mut self, changed: crate::carrier::Changed, ctx: &mut Context<Self>) {
+        match (self.roster.carrier(changed.trunk), &changed.now) {
+            (Some(carrier), _) => carrier.do_send(changed),
+            (None, Some(trunk)) => {
+                crate::carrier::Carrier::open(trunk.clone(), ctx.address(), self.house.clone());
+            }
+            (None, None) => {}
+        }
+    }
+}
+
 impl Handler<crate::registration::Locate> for SipShard {
     type Result = ();
     fn handle(&mut self, locate: crate::registration::Locate, _: &mut Context<Self>) {

@@ -213,6 +213,26 @@ impl Handler<Enrol> for SipShard {
     }
 }
 
+/// Bindings that the journal remembers from an earlier life.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Remember {
+    /// Whose.
+    pub user: UserId,
+    /// The bindings.
+    pub rows: Vec<tollgate_store::registrations::Row>,
+}
+
+impl Handler<Remember> for SipShard {
+    type Result = ();
+    fn handle(&mut self, remember: Remember, _: &mut Context<Self>) {
+        let Remember { user, rows } = remember;
+        let addr = Registration::open(user, self.index, &rows, self.house.clone());
+        // It enrols itself with its deadlines; until then it can be found already.
+        self.roster.registrations.insert(user, (addr, None));
+    }
+}
+
 impl Handler<Leave> for SipShard {
     type Result = ();
     fn handle(&mut self, leave: Leave, _: &mut Context<Self>) {

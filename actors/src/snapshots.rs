@@ -1,0 +1,154 @@
+//! Today's snapshots, read from the store: settings, directory, prices. Read whole at start, and again after each change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tollgate_billing::calendar::Zone;
+use tollgate_billing::deck::DeckVersion;
+use tollgate_billing::policy::{Policy as MoneyPolicy, Rules};
+use tollgate_call::{Host, Login};
+use tollgate_routing::Directory;
+use tollgate_routing::domains::Domains;
+use tollgate_routing::{Country, rows as routing_rows};
+use tollgate_settings::{Layers, Profile, Registry, Values};
+use tollgate_store::{Result, Store, calendar, currency, decks, directory, marks, settings, trunks};
+use tollgate_types::{Currency, Seed};
+
+use crate::carrier;
+use crate::clock::Clock;
+use crate::premises::Premises;
+use crate::price_book::PriceBook;
+use crate::tuning::Tuned;
+
+/// Where the chosen profile is remembered.
+pub const PROFILE_MARK: &str = "profile";
+
+/// Reads snapshots, and replaces those of a living house.
+pub struct Snapshots {
+    /// The store they are read from.
+    pub store: Store,
+    /// Every setting there is.
+    pub registry: Arc<Registry>,
+    /// What the configuration file pins.
+    pub pins: Vec<(String, String)>,
+    /// Who we are.
+    pub host: Host,
+    /// Hosted beside the domain, and our addresses.
+    pub domains: Vec<String>,
+    /// Completes the numbers of users without a country.
+    pub country: Option<Country>,
+    /// The platform's currency.
+    pub currency: Currency,
+    /// What the Ledger decides by.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// For maps.
+    pub seed: Seed,
+    /// Today.
+    pub clock: Clock,
+}
+
+impl Snapshots {
+    /// All settings: profile, stored, pinned.
+    pub async fn settings(&self) -> Result<Values> {
+        let profile = match marks::get(&self.store, PROFILE_MARK).await?.as_deref() {
+            Some("hardened") => Profile::Hardened,
+            Some("loadtest") => Profile::Loadtest,
+            _ => Profile::Default,
+        };
+        let stored = settings::list(&self.store).await?.into_iter().map(|row| (row.name, row.value)).collect();
+        let (values, mistakes) = self.registry.values(&Layers { profile, stored, pinned: self.pins.clone() });
+        for mistake in mistakes {
+            tracing::warn!(%mistake, "a stored setting is not understood; its default holds");
+        }
+        Ok(values)
+    }
+
+    /// Users, accounts, trunks, numbers, routes.
+    pub async fn directory(&self, values: &Values) -> Result<Directory> {
+        let domains = Domains::new(&self.host.domain, self.domains.iter().map(String::as_str), self.seed);
+        let health_every = values.duration_or_off(&routing_rows::HEALTH_EVERY);
+        let rows = directory::load(&self.store, &self.host.domain, health_every).await?;
+        Ok(Directory::new(self.seed, domains, self.country).with(rows))
+    }
+
+    /// Decks, calendar, currencies. Decks of `before` that did not change are taken over.
+    pub async fn prices(&self, before: Option<&PriceBook>) -> Result<PriceBook> {
+        let calendar = Arc::new(calendar::get(&self.store).await?);
+        let rates = Arc::new(currency::table(&self.store).await?);
+        let mut book = PriceBook::new(calendar, self.currency, rates, self.seed, self.clock.wall());
+        for summary in decks::list(&self.store).await? {
+            let timeline = book.timeline(summary.deck.zone);
+            let known = before.and_then(|before| before.deck(summary.deck.id)).filter(|known| *known.deck == summary.deck);
+            let version = match known {
+                Some(known) => known.on(timeline),
+                None => {
+                    let rows = decks::rows(&self.store, summary.deck.id).await?;
+                    DeckVersion::new(summary.deck.clone(), rows, timeline)
+                }
+            };
+            book.put(summary.deck.id, Arc::new(version));
+        }
+        book.timeline(Zone::UTC);
+        Ok(book)
+    }
+
+    /// What the Ledger decides by.
+    pub fn rules(&self, values: &Values, prices: &PriceBook) -> Rules {
+        let policy = MoneyPolicy::read(values, self.currency);
+        Rules { policy, calendar: prices.calendar.clone(), exchange: prices.rates.clone() }
+    }
+
+    /// Settings changed: everybody reads them anew.
+    pub async fn refresh_settings(&self, house: &Premises) -> Result<()> {
+        let values = self.settings().await?;
+        self.rules.store(Arc::new(self.rules(&values, &house.prices.load())));
+        house.tuned.store(Arc::new(Tuned::read(&values, &self.host)));
+        house.settings.store(Arc::new(values));
+        Ok(())
+    }
+
+    /// Users, accounts, trunks, numbers or routes changed.
+    pub async fn refresh_directory(&self, house: &Premises) -> Result<()> {
+        let directory = self.directory(&house.settings.load()).await?;
+        let before = house.directory.swap(Arc::new(directory));
+        self.log_in_to_trunks(house).await?;
+        let now = house.directory.load_full();
+        for trunk in now.egresses() {
+            if before.egress(trunk.id).is_none_or(|known| **known != **trunk) {
+                let changed = carrier::Changed { trunk: trunk.id, now: Some(trunk.clone()) };
+                house.shards().of_trunk(trunk.id).do_send(changed);
+            }
+        }
+        for gone in before.egresses().filter(|trunk| now.egress(trunk.id).is_none()) {
+            house.shards().of_trunk(gone.id).do_send(carrier::Changed { trunk: gone.id, now: None });
+        }
+        Ok(())
+    }
+
+    /// Decks, calendar or currencies changed.
+    pub async fn refresh_prices(&self, house: &Premises) -> Result<()> {
+        let prices = self.prices(Some(&house.prices.load())).await?;
+        self.rules.store(Arc::new(self.rules(&house.settings.load(), &prices)));
+        house.prices.store(Arc::new(prices));
+        Ok(())
+    }
+
+    /// Opens the secrets that we log in to trunks with.
+    pub async fn log_in_to_trunks(&self, house: &Premises) -> Result<()> {
+        for trunk in house.directory.load_full().egresses() {
+            let record = house.trunks.record(trunk.id);
+            let login = match &trunk.credentials {
+                Some(credentials) => trunks::password(&self.store, trunk.id).await?.map(|secret| {
+                    Arc::new(Login { username: credentials.username.clone(), secret: secret.into(), realms: credentials.realms.clone() })
+                }),
+                None => None,
+            };
+            record.login.store(Arc::new(login));
+        }
+        Ok(())
+    }
+
+    /// Time lines reach a few days ahead and are laid out anew before they end.
+    pub const LAY_OUT_EVERY: Duration = Duration::from_secs(6 * 3600);
+}

@@ -1,0 +1,88 @@
+//! What the settings mean to the living rooms: read once per change, so that no hot path looks anything up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_call::{Host, Policy as CallPolicy};
+use tollgate_media::latch;
+use tollgate_routing::emergency::Emergencies;
+use tollgate_routing::ha1::Algorithms;
+use tollgate_settings::rows::{digest as digest_rows, media, sip};
+use tollgate_settings::{Registry, Row, Values};
+use tollgate_sip::{binding, digest};
+
+/// Every setting of the platform, each declared in the room whose rule it steers.
+pub fn registry() -> Registry {
+    let rooms: &[&[&'static Row]] = &[
+        tollgate_settings::rows::call::ROWS,
+        tollgate_settings::rows::digest::ROWS,
+        tollgate_settings::rows::media::ROWS,
+        tollgate_settings::rows::registrar::ROWS,
+        tollgate_settings::rows::sip::ROWS,
+        tollgate_call::policy::ROWS,
+        tollgate_billing::settings::ROWS,
+        tollgate_routing::rows::ROWS,
+    ];
+    Registry::new(rooms)
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Tuned {
+    /// Digest.
+    pub digest: digest::Policy,
+    /// Algorithms offered to everybody.
+    pub algorithms: Algorithms,
+    /// Registrations.
+    pub registrar: binding::Policy,
+    /// Calls that begin from now on.
+    pub call: Arc<CallPolicy>,
+    /// Retry-After of a 503, in seconds.
+    pub retry_after: u64,
+    /// How often devices behind NAT are pinged; `None` for never.
+    pub keepalive: Option<Duration>,
+    /// Who may send media to a leg (the guide's `checkrtpaddr`).
+    pub media_source: latch::Policy,
+    /// How long a leg may be silent; `None` for ever.
+    pub media_timeout: Option<Duration>,
+    /// Which numbers save lives.
+    pub emergencies: Emergencies,
+}
+
+impl Tuned {
+    /// Reads the settings; who we are comes from the configuration file.
+    pub fn read(values: &Values, host: &Host) -> Tuned {
+        Tuned {
+            digest: digest::Policy::of(values),
+            algorithms: match values.word(&digest_rows::ALGORITHMS) {
+                "both" => Algorithms::ALL,
+                "sha" => Algorithms::SHA,
+                _ => Algorithms::MD5,
+            },
+            registrar: binding::Policy::of(values),
+            call: Arc::new(CallPolicy::read(values, host)),
+            retry_after: values.duration(&sip::RETRY_AFTER).as_secs().max(1),
+            keepalive: values.duration_or_off(&sip::KEEPALIVE),
+            media_source: match values.word(&media::SOURCE) {
+                "off" => latch::Policy::Off,
+                "strict" => latch::Policy::Strict,
+                _ => latch::Policy::Learn,
+            },
+            media_timeout: values.duration_or_off(&media::TIMEOUT),
+            emergencies: Emergencies::from_values(values),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_rooms_declare_the_same_setting() {
+        let registry = registry();
+        assert!(registry.rows().len() > 20);
+        let tuned = Tuned::read(&registry.defaults(), &Host::default());
+        assert!(tuned.registrar.expires_min <= tuned.registrar.expires_default);
+    }
+}

@@ -1,0 +1,125 @@
+//! What runs beside the actors: the clock's tick, the node's heartbeat, the calendar laid out anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::Addr;
+use tollgate_actors::call::Tell;
+use tollgate_actors::journal::Journal;
+use tollgate_actors::ledger::Ledger;
+use tollgate_actors::premises::Premises;
+use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
+use tollgate_actors::snapshots::Snapshots;
+use tollgate_billing::Cause;
+use tollgate_call::Event;
+use tollgate_store::nodes::{self, Life};
+use tollgate_store::{Engine, Store};
+
+use super::NoStart;
+
+/// A proof of life a second.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often other nodes' orphans are looked for.
+const ORPHANS: Duration = Duration::from_secs(15);
+
+/// Begins a life of this node. On a shared database a life that ended less than a few seconds ago still counts as running,
+/// so after a crash this waits for it.
+pub async fn begin_life(store: &Store, data_dir: &Path) -> Result<Life, NoStart> {
+    let path = data_dir.join("node");
+    let name = match std::fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => name.trim().to_owned(),
+        _ => {
+            let name = format!("node-{:08x}", rand::random::<u32>());
+            std::fs::write(&path, &name).map_err(|error| NoStart(format!("{}: {error}", path.display())))?;
+            name
+        }
+    };
+    let mut patience = if store.engine() == Engine::Postgres { 8 } else { 0 };
+    loop {
+        match nodes::begin(store, &name).await {
+            Ok(life) => return Ok(life),
+            Err(error) if patience == 0 => return Err(error.into()),
+            Err(_) => {
+                patience -= 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// Drives every wheel.
+pub fn tick(
+    runtime: &tokio::runtime::Runtime,
+    house: &Arc<Premises>,
+    ledger: &Addr<Ledger>,
+    journal: &Addr<Journal>,
+    stop: &Arc<AtomicBool>,
+) {
+    let (house, ledger, journal, stop) = (house.clone(), ledger.clone(), journal.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(TICK);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            let now = Tick(house.clock.mono());
+            for shard in house.shards().all() {
+                let _ = shard.try_send(now);
+            }
+            let _ = ledger.try_send(now);
+            let _ = journal.try_send(now);
+        }
+    });
+}
+
+/// Proves that this node lives, each second by the database's clock; and settles what dead nodes left.
+pub fn heartbeat(runtime: &tokio::runtime::Runtime, store: &Store, life: &Life, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
+    let (beat_store, beat_life, beat_stop) = (store.clone(), life.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(HEARTBEAT);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        while !beat_stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            if let Err(error) = nodes::heartbeat(&beat_store, &beat_life).await {
+                tracing::warn!(%error, "the node's proof of life was not written");
+            }
+        }
+    });
+    if store.engine() == Engine::Postgres {
+        let (store, life, house, stop) = (store.clone(), life.clone(), house.clone(), stop.clone());
+        runtime.spawn(async move {
+            let mut every = tokio::time::interval(ORPHANS);
+            while !stop.load(Ordering::Relaxed) {
+                every.tick().await;
+                if let Err(error) = super::recovery::settle_dead_nodes(&store, &life, &house).await {
+                    tracing::warn!(%error, "dead nodes were not looked for");
+                }
+            }
+        });
+    }
+}
+
+/// Time lines reach a few days ahead: before they end they are laid out anew.
+pub fn lay_out_time(runtime: &tokio::runtime::Runtime, snapshots: Arc<Snapshots>, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
+    let (house, stop) = (house.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(Snapshots::LAY_OUT_EVERY);
+        every.tick().await;
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            if let Err(error) = snapshots.refresh_prices(&house).await {
+                tracing::warn!(%error, "prices were not read anew");
+            }
+        }
+    });
+}
+
+/// Ends every call; each side gets its BYE.
+pub async fn hang_up_all(house: &Premises) {
+    for shard in house.shards().all() {
+        for call in shard.send(LiveCalls { only: None }).await.unwrap_or_default() {
+            call.do_send(Tell(Event::HangUp { cause: Cause::Shutdown }));
+        }
+    }
+}

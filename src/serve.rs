@@ -1,0 +1,124 @@
+//! `tollgate serve`: the platform until a signal ends it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use actix::System;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::signal::unix::{SignalKind, signal};
+use tollgate_actors::premises::Premises;
+use tollgate_web::{Listening, Readiness, Ready};
+
+use crate::config::Config;
+use crate::control::Door;
+use crate::platform::{NoStart, Platform, Prepared};
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(config: &Config) -> ExitCode {
+    log_to_stderr(&config.server.log);
+    let metrics = match PrometheusBuilder::new().install_recorder() {
+        Ok(metrics) => metrics,
+        Err(error) => return refuse(&NoStart(error.to_string())),
+    };
+    let prepared = match Prepared::new(config) {
+        Ok(prepared) => prepared,
+        Err(reason) => return refuse(&reason),
+    };
+    let system = System::new();
+    system.block_on(async {
+        let platform = match Platform::open(config, prepared).await {
+            Ok(platform) => platform,
+            Err(reason) => return refuse(&reason),
+        };
+        match attend(config, platform, metrics).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => refuse(&reason),
+        }
+    })
+}
+
+/// The one line that says why nothing runs.
+pub fn refuse(reason: &NoStart) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::from(1)
+}
+
+/// Structured lines on stderr; `filter` as `tracing` reads it.
+pub fn log_to_stderr(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
+}
+
+async fn attend(config: &Config, platform: Platform, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Result<(), NoStart> {
+    let listening = Listening { web: Some(config.web.listen), metrics: config.metrics.listen };
+    let gauges = platform.house.clone();
+    let readiness = Arc::new(Open(platform.house.clone()));
+    let web = tollgate_web::serve(&listening, readiness, metrics, move || show_gauges(&gauges))
+        .map_err(|error| NoStart(error.to_string()))?;
+    let door = Door::bind(&config.control_socket())
+        .map_err(|error| NoStart(format!("control.socket {}: {error}", config.control_socket().display())))?;
+    let ops = platform.ops.clone();
+    let guard = platform.runtime().enter();
+    let served = door.serve(ops);
+    drop(guard);
+    served.map_err(|error| NoStart(format!("control.socket: {error}")))?;
+    announce(&platform);
+    wait_for_the_end(&platform).await;
+    tracing::info!("no new calls; running ones are drained");
+    platform.close().await;
+    for server in web {
+        server.stop(false).await;
+    }
+    drop(door);
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "the line that scripts wait for, and what an operator reads first")]
+fn announce(platform: &Platform) {
+    for line in &platform.news {
+        println!("{line}");
+    }
+    for (transport, at) in &platform.bound {
+        tracing::info!(%transport, %at, "listening");
+    }
+    println!("ready");
+}
+
+async fn wait_for_the_end(platform: &Platform) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be heard");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => return,
+            _ = int.recv() => return,
+            _ = hup.recv() => platform.reload().await,
+        }
+    }
+}
+
+/// What `/readyz` asks.
+struct Open(Arc<Premises>);
+
+impl Readiness for Open {
+    fn readiness(&self) -> Ready {
+        Ready { database: !self.0.ledger.is_failing(), listeners: true, accepting: self.0.load.is_open() }
+    }
+}
+
+fn show_gauges(house: &Premises) {
+    metrics::gauge!("tollgate_calls_active").set(house.load.calls() as f64);
+    let counts = &house.edge_counts;
+    let read = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    metrics::counter!("tollgate_sip_received_total").absolute(read(&counts.received));
+    metrics::counter!("tollgate_sip_banned_total").absolute(read(&counts.banned));
+    metrics::counter!("tollgate_sip_overload_total").absolute(read(&counts.overload));
+    for (index, load) in house.relay.loads().enumerate() {
+        let thread = index.to_string();
+        metrics::counter!("tollgate_media_forwarded_total", "thread" => thread.clone()).absolute(load.forwarded.load(std::sync::atomic::Ordering::Relaxed));
+        metrics::gauge!("tollgate_media_sockets", "thread" => thread).set(load.sockets.load(std::sync::atomic::Ordering::Relaxed) as f64);
+    }
+}
