@@ -15,7 +15,7 @@ const UP: &[&str] = &[
         mode TEXT NOT NULL CHECK (mode IN ('prepaid', 'postpaid')),
         currency TEXT NOT NULL,
         zone TEXT NOT NULL,
-        parent_id BIGINT REFERENCES accounts (id),
+        parent_id BIGINT REFERENCES accounts (id) DEFERRABLE INITIALLY IMMEDIATE,
         deck_id BIGINT REFERENCES decks (id),
         disabled_at BIGINT,
         disabled_by TEXT,

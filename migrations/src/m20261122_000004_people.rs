@@ -15,7 +15,7 @@ const UP: &[&str] = &[
         key TEXT NOT NULL UNIQUE,
         kind TEXT NOT NULL,
         account_id BIGINT NOT NULL REFERENCES accounts (id),
-        parent_id BIGINT REFERENCES users (id),
+        parent_id BIGINT REFERENCES users (id) DEFERRABLE INITIALLY IMMEDIATE,
         disabled_at BIGINT,
         disabled_by TEXT,
         auth TEXT NOT NULL,
@@ -47,7 +47,6 @@ const UP: &[&str] = &[
     "CREATE TABLE registrations (
         user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
         number BIGINT NOT NULL,
-        node_id BIGINT NOT NULL,
         transport TEXT NOT NULL,
         local TEXT NOT NULL,
         source TEXT NOT NULL,
@@ -56,15 +55,16 @@ const UP: &[&str] = &[
         reg_id BIGINT,
         call_id TEXT NOT NULL,
         user_agent TEXT NOT NULL,
-        path TEXT NOT NULL,
+        cseq BIGINT NOT NULL,
+        paths TEXT NOT NULL,
         q BIGINT NOT NULL,
         since BIGINT NOT NULL,
+        refreshed_at BIGINT NOT NULL,
         PRIMARY KEY (user_id, number)
     )",
     "CREATE TABLE registration_expiries (
         user_id BIGINT NOT NULL,
         number BIGINT NOT NULL,
-        cseq BIGINT NOT NULL,
         expires_at BIGINT NOT NULL,
         PRIMARY KEY (user_id, number),
         FOREIGN KEY (user_id, number) REFERENCES registrations (user_id, number) ON DELETE CASCADE

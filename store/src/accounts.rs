@@ -5,6 +5,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
 };
 use tollgate_billing::account::AccountState;
+use tollgate_billing::hold::Holder;
 use tollgate_billing::{AccountRow, AccountTerms};
 use tollgate_types::{AccountId, DeckId, E164, Wall};
 
@@ -276,4 +277,10 @@ pub async fn holds(store: &Store, account: AccountId) -> Result<Vec<tollgate_bil
         }
     }
     Ok(found)
+}
+
+/// How many live paid legs name `holder`: lines in use, the same on every node.
+pub async fn lines_in_use(store: &Store, holder: Holder) -> Result<u32> {
+    let in_use = lines(store.read(), rows::flat_holder(holder)).await?;
+    u32::try_from(in_use).map_err(|_| Error::corrupt(format!("lines of {holder:?}")))
 }

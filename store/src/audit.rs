@@ -43,6 +43,13 @@ pub async fn list(store: &Store, noun: Option<&str>, subject: Option<&str>, limi
     rows.into_iter().map(AuditRow::try_from).collect()
 }
 
+/// Leaves a row for what a person did where no row of ours changed: a call hung up, a binding forgotten, a backup written.
+pub async fn record(store: &Store, by: &By, action: &str, noun: &str, subject: &str) -> Result<()> {
+    let writing = store.begin().await?;
+    note(&writing, by, Change { action, noun, subject, was: None, is_now: None }).await?;
+    writing.commit().await
+}
+
 /// What a change did, for [`note`].
 pub(crate) struct Change<'a> {
     pub action: &'a str,

@@ -25,6 +25,13 @@ pub async fn set(store: &Store, name: &str, value: &str) -> Result<()> {
     writing.commit().await
 }
 
+/// Sets the mark called `name`; answers what it was.
+pub(crate) async fn replace(database: &impl ConnectionTrait, name: &str, value: &str) -> Result<Option<String>> {
+    let was = mark::Entity::find_by_id(name.to_owned()).one(database).await?;
+    write(database, name, value).await?;
+    Ok(was.map(|row| row.value))
+}
+
 /// How many rows hold something sealed.
 pub(crate) async fn sealed_rows(database: &DatabaseConnection) -> Result<i64> {
     let secrets = secret::Entity::find().count(database).await?;

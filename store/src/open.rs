@@ -100,13 +100,7 @@ impl Store {
                 (Engine::Sqlite, None, write)
             }
             Place::Server(server) => {
-                let pool = PgPoolOptions::new()
-                    .max_connections(POSTGRES_CONNECTIONS)
-                    .acquire_timeout(CONNECT_TIMEOUT)
-                    .connect_with(server.as_ref().clone())
-                    .await
-                    .map_err(|error| Error::Unreachable(error.to_string()))?;
-                let both = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+                let both = server_pool(server, POSTGRES_CONNECTIONS).await?;
                 (Engine::Postgres, Some(both.clone()), both)
             }
         };
@@ -195,10 +189,6 @@ impl Store {
         &self.0.seal
     }
 
-    pub(crate) fn clock(&self) -> Option<Clock> {
-        self.0.clock.clone()
-    }
-
     pub(crate) fn server(&self) -> Option<&PgConnectOptions> {
         match &self.0.place {
             Place::Server(server) => Some(server),
@@ -258,6 +248,24 @@ impl Place {
         }
         Err(Error::Url(without_password(url)))
     }
+}
+
+/// One connection that may write, without pen or key: for filling an empty database.
+pub(crate) async fn connect_alone(options: &Options) -> Result<DatabaseConnection> {
+    match Place::parse(&options.url, &options.data_dir)? {
+        Place::File(path) => sqlite(&path, 1, false).await,
+        Place::Server(server) => server_pool(&server, 1).await,
+    }
+}
+
+async fn server_pool(server: &PgConnectOptions, connections: u32) -> Result<DatabaseConnection> {
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .connect_with(server.clone())
+        .await
+        .map_err(|error| Error::Unreachable(error.to_string()))?;
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
 async fn sqlite(path: &Path, connections: u32, readers: bool) -> Result<DatabaseConnection> {

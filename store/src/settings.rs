@@ -9,6 +9,7 @@ use tollgate_types::Wall;
 use crate::audit::{self, Change};
 use crate::entity::setting;
 use crate::error::Result;
+use crate::marks;
 use crate::open::{By, Store};
 use crate::versions::{self, Topic};
 
@@ -77,6 +78,18 @@ pub async fn change(store: &Store, by: &By, changes: &[(&str, Option<&str>)]) ->
         audit::note(&writing, by, Change { action, noun: "setting", subject: name, was, is_now }).await?;
     }
     if changed {
+        versions::bump(&writing, Topic::Settings).await?;
+    }
+    writing.commit().await
+}
+
+/// Chooses the profile that gives every setting its value unless set; `mark` is where the choice is remembered.
+pub async fn choose_profile(store: &Store, by: &By, mark: &str, profile: &str) -> Result<()> {
+    let writing = store.begin().await?;
+    let was = marks::replace(&*writing, mark, profile).await?;
+    if was.as_deref() != Some(profile) {
+        let (was, is_now) = (was.map(Value::from), Some(profile.into()));
+        audit::note(&writing, by, Change { action: "set", noun: "profile", subject: profile, was, is_now }).await?;
         versions::bump(&writing, Topic::Settings).await?;
     }
     writing.commit().await

@@ -34,7 +34,13 @@ pub(crate) use both;
 pub struct House {
     pub store: Store,
     _folder: tempfile::TempDir,
-    schema: Option<(String, String)>,
+    schema: Option<Schema>,
+}
+
+/// A schema on the test server.
+pub struct Schema {
+    url: String,
+    name: String,
 }
 
 /// Someone who changed something at second `at`.
@@ -50,32 +56,45 @@ pub async fn sqlite() -> House {
 }
 
 /// A store in a schema of its own on the server of `TOLLGATE_TEST_POSTGRES`; says so when there is none.
-#[allow(clippy::print_stdout, reason = "a skipped test must say so")]
 pub async fn postgres() -> Option<House> {
+    let (options, schema) = postgres_options().await?;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(options).await.expect("a store on the test server");
+    Some(House { store, _folder: folder, schema: Some(schema) })
+}
+
+/// How to open a store in a schema of its own, and the schema.
+#[allow(clippy::print_stdout, reason = "a skipped test must say so")]
+pub async fn postgres_options() -> Option<(Options, Schema)> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let Ok(url) = std::env::var("TOLLGATE_TEST_POSTGRES") else {
         println!("skipped: TOLLGATE_TEST_POSTGRES is not set");
         return None;
     };
-    let schema = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    execute(&url, &format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}")).await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    execute(&url, &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await;
     let joint = if url.contains('?') { '&' } else { '?' };
     let options = Options {
-        url: format!("{url}{joint}options[search_path]={schema}"),
+        url: format!("{url}{joint}options[search_path]={name}"),
         key: KeySource::Given([7; 32]),
-        ..Options::embedded(folder.path())
+        ..Options::embedded("")
     };
-    let store = Store::open(options).await.expect("a store on the test server");
-    Some(House { store, _folder: folder, schema: Some((url, schema)) })
+    Some((options, Schema { url, name }))
+}
+
+impl Schema {
+    /// Takes it away again.
+    pub async fn clear(&self) {
+        execute(&self.url, &format!("DROP SCHEMA {} CASCADE", self.name)).await;
+    }
 }
 
 impl House {
     /// Takes the schema away again.
     pub async fn clear(self) {
-        if let Some((url, schema)) = &self.schema {
+        if let Some(schema) = &self.schema {
             self.store.close().await.expect("connections close");
-            execute(url, &format!("DROP SCHEMA {schema} CASCADE")).await;
+            schema.clear().await;
         }
     }
 }

@@ -9,6 +9,8 @@ mod plan;
 pub mod postgres;
 pub(crate) mod rows;
 pub mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use tollgate_billing::policy::Rules;
 use tollgate_billing::{Ask, Outcome};

@@ -9,7 +9,6 @@ pub struct Model {
     pub user_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i64,
-    pub node_id: i64,
     pub transport: String,
     pub local: String,
     pub source: String,
@@ -18,9 +17,11 @@ pub struct Model {
     pub reg_id: Option<i64>,
     pub call_id: String,
     pub user_agent: String,
-    pub path: String,
+    pub cseq: i64,
+    pub paths: String,
     pub q: i64,
     pub since: i64,
+    pub refreshed_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -9,7 +9,6 @@ pub struct Model {
     pub user_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i64,
-    pub cseq: i64,
     pub expires_at: i64,
 }
 
