@@ -224,3 +224,15 @@ impl Turn<'_> {
         self.out.push(Action::Request { client, flow, bytes, in_dialog: false });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tens of thousands live at once: what a call is made of stays small, what is rare is boxed.
+    #[test]
+    fn a_call_is_small() {
+        assert!(size_of::<Call>() < 4096, "{} bytes", size_of::<Call>());
+        assert!(size_of::<Leg>() < 1024, "{} bytes", size_of::<Leg>());
+    }
+}

@@ -29,6 +29,8 @@ pub(crate) struct PaidLeg {
     pub answered: Option<(Mono, Wall)>,
     /// When talk ended.
     pub ended: Option<(Mono, Wall)>,
+    /// Settled before the ledger said whether it holds anything: should it know of no hold, this record is left alone.
+    pub unsure: Option<Box<Cdr>>,
     /// The extension under way.
     pub extending: Option<AskKey>,
     /// Why there will be no more.
@@ -43,6 +45,8 @@ pub(crate) enum State {
     Asked,
     /// The ledger is asked to hold.
     Holding,
+    /// It did not answer in time; money may be held or not.
+    Doubtful,
     /// Money, or a line alone, is held.
     Held,
     /// It goes on without the ledger: free or emergency while the ledger is away.
@@ -67,6 +71,7 @@ impl PaidLeg {
             paid_ms: None,
             answered: None,
             ended: None,
+            unsure: None,
             extending: None,
             refused: None,
             price_per_minute: Rate::ZERO,

@@ -1,5 +1,7 @@
 //! Scripted calls: a caller, callees and carriers that speak real SIP, a ledger with little money, a relay that only notes.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect fails")]
+
 mod house;
 
 #[path = "scenes/media.rs"]

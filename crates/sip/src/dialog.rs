@@ -100,7 +100,7 @@ impl Dialog {
             remote: address_of(&invite.from()).into(),
             contact: contact.into(),
             target: contact_of(invite).unwrap_or_default().into(),
-            routes: invite.headers(Name::RecordRoute).map(|route| Box::from(route)).collect(),
+            routes: invite.headers(Name::RecordRoute).map(Box::from).collect(),
             flow,
             local_seq: 0,
             remote_seq: Some(invite.cseq().number),
@@ -109,7 +109,7 @@ impl Dialog {
 
     /// The dialog that `response`, a 1xx with a tag or a 2xx, begins with us, RFC 3261 §12.1.2.
     pub fn begin(sprout: &Sprout, response: &Message, flow: Flow) -> Dialog {
-        let mut routes: Vec<Box<str>> = response.headers(Name::RecordRoute).map(|route| Box::from(route)).collect();
+        let mut routes: Vec<Box<str>> = response.headers(Name::RecordRoute).map(Box::from).collect();
         routes.reverse();
         Dialog {
             call_id: sprout.call_id.clone(),

@@ -60,7 +60,8 @@ impl<'a> Case<'a> {
     pub fn new(ask: &'a PlanAsk, facts: &'a Facts<'a>) -> Case<'a> {
         let who = Who::find(&ask.payer, facts);
         let shown = Who::find(&ask.caller, facts);
-        let chain = ask.payer.account().map(|account| facts.directory.chain(account).cloned().collect()).unwrap_or_default();
+        let chain =
+            ask.payer.account().map(|account| facts.directory.chain(account).cloned().collect()).unwrap_or_default();
         let destination = match &who {
             Some(who) => who.dial(ask, facts),
             None => Destination::Invalid(dialplan::Invalid::Unreadable),
@@ -69,7 +70,18 @@ impl<'a> Case<'a> {
             Destination::User { user, .. } | Destination::Did { user, .. } => facts.directory.user(*user).cloned(),
             _ => None,
         };
-        Case { ask, facts, who, shown, chain, destination, callee, candidates: Vec::new(), levels: Vec::new(), trace: Vec::new() }
+        Case {
+            ask,
+            facts,
+            who,
+            shown,
+            chain,
+            destination,
+            callee,
+            candidates: Vec::new(),
+            levels: Vec::new(),
+            trace: Vec::new(),
+        }
     }
 
     pub fn is_emergency(&self) -> bool {

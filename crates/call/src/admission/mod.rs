@@ -22,7 +22,7 @@ use tollgate_types::{Refusal, Rule};
 use case::{Case, Finding};
 
 /// The list, in the order of [`Rule`]. A rule that needs more facts gets them into [`Facts`]; a new one gets a line here.
-const RULES: &[(Rule, fn(&mut Case<'_>) -> Finding)] = &[
+const RULES: &[(Rule, Judge)] = &[
     (Rule::NotAuthorised, state::caller_is_known),
     (Rule::UserDisabled, state::user_is_enabled),
     (Rule::AccountDisabled, state::accounts_are_enabled),
@@ -35,6 +35,9 @@ const RULES: &[(Rule, fn(&mut Case<'_>) -> Finding)] = &[
     (Rule::NoRoute, route::there_is_a_way),
     (Rule::NoPrice, price::every_level_has_a_price),
 ];
+
+/// Looks at a case, and may add to it what it found on the way.
+type Judge = fn(&mut Case<'_>) -> Finding;
 
 /// Rules that an emergency call meets too: what they do is needed to make it.
 const ALWAYS: &[Rule] = &[Rule::NotAuthorised, Rule::NumberInvalid, Rule::NoRoute, Rule::NoPrice];

@@ -49,7 +49,9 @@ fn quotes(case: &Case<'_>) -> Result<Vec<LevelQuote>, Refusal> {
             let mut quotes = quote::free(&levels(&chain, &free));
             if let (Some(deck), Some(first)) = (deck, chain.first()) {
                 let level = Level { account: first.id, currency: first.terms.currency, deck: Some(&deck) };
-                if let (Some(place), Some(paid)) = (quotes.first_mut(), quote::sell(&[level], number, wall, Reach::Offnet)?.pop()) {
+                if let (Some(place), Some(paid)) =
+                    (quotes.first_mut(), quote::sell(&[level], number, wall, Reach::Offnet)?.pop())
+                {
                     *place = paid;
                 }
             }
@@ -140,7 +142,9 @@ fn line_of(case: &Case<'_>, user: &User) -> LineAsk {
     let holder = Holder::User(user.id);
     match (own, class) {
         (Some(max), _) => LineAsk { holder, max: Some(max), setting: "user.max_lines" },
-        (None, Some(max)) => LineAsk { holder, max: Some(u32::try_from(max).unwrap_or(u32::MAX)), setting: LINES_ENDUSER.name },
+        (None, Some(max)) => {
+            LineAsk { holder, max: Some(u32::try_from(max).unwrap_or(u32::MAX)), setting: LINES_ENDUSER.name }
+        }
         (None, None) => LineAsk { holder, max: None, setting: LINES_ENDUSER.name },
     }
 }

@@ -15,7 +15,9 @@ pub(super) fn caller_is_known(case: &mut Case<'_>) -> Finding {
 /// A disabled user starts nothing; a disabled trunk is a stranger.
 pub(super) fn user_is_enabled(case: &mut Case<'_>) -> Finding {
     match &case.who {
-        Some(Who::User(user)) if !user.enabled => Finding::Refuse(Refusal::new(Rule::UserDisabled, None, &user.name, "")),
+        Some(Who::User(user)) if !user.enabled => {
+            Finding::Refuse(Refusal::new(Rule::UserDisabled, None, &user.name, ""))
+        }
         Some(Who::User(user)) => Finding::Pass(Compared::of(None, &user.name, "")),
         Some(Who::Trunk(trunk)) if !trunk.enabled => {
             Finding::Refuse(Refusal::new(Rule::NotAuthorised, None, &trunk.name, ""))

@@ -97,7 +97,8 @@ fn directory() -> Directory {
 
 fn judged(who: Party, dialled: &str, change: impl FnOnce(&mut PlanAsk)) -> Admission {
     let directory = directory();
-    let (sell, buy) = (deck(1, DeckKind::Sell, &[("44", "0.02"), ("979", "blocked")]), deck(2, DeckKind::Buy, &[("4", "0.01")]));
+    let (sell, buy) =
+        (deck(1, DeckKind::Sell, &[("44", "0.02"), ("979", "blocked")]), deck(2, DeckKind::Buy, &[("4", "0.01")]));
     let find = |id: DeckId| Some(if id == DeckId(1) { sell.clone() } else { buy.clone() });
     let values = Values::default();
     let emergencies = Emergencies::from_values(&values);
@@ -194,7 +195,11 @@ fn a_user_name_never_reaches_a_carrier() {
         });
         let plan = admission.verdict.unwrap();
         let identity = &plan.candidates[0].identity;
-        assert_eq!((&*identity.user, identity.asserted.as_deref(), identity.withheld), (from, asserted, withheld), "{claim}");
+        assert_eq!(
+            (&*identity.user, identity.asserted.as_deref(), identity.withheld),
+            (from, asserted, withheld),
+            "{claim}"
+        );
         assert!(identity.display.is_empty());
         assert!(plan.candidates[0].buy.is_some());
     }
@@ -214,10 +219,10 @@ fn numbers_of_ours_reach_their_user_with_the_number_where_a_pbx_wants_it() {
     let plan = admission.verdict.unwrap();
     let Target::User { number, .. } = &plan.candidates[0].target else { panic!("a user") };
     assert_eq!(number.as_deref(), Some("3612345678"));
-    assert_eq!(plan.lines.iter().map(|line| line.holder).collect::<Vec<_>>(), [
-        Holder::Trunk(TrunkId(1)),
-        Holder::User(UserId(2))
-    ]);
+    assert_eq!(
+        plan.lines.iter().map(|line| line.holder).collect::<Vec<_>>(),
+        [Holder::Trunk(TrunkId(1)), Holder::User(UserId(2))]
+    );
 }
 
 #[test]

@@ -122,6 +122,7 @@ impl Call {
         self.cancel_branches(turn, &mut hunt, Some(ELSEWHERE));
         self.timers.disarm(Timer::Ring);
         let id = self.seat_winner(turn, side, &branch, message, flow);
+        self.early_requests_of(turn, client, Some(id));
         match agreed {
             Agreed::Answer(body) => {
                 self.acknowledge(turn, id, message.cseq().number, None);

@@ -158,7 +158,8 @@ impl Call {
         let ladder = if place == 0 { std::mem::take(&mut self.ladder) } else { Vec::new() };
         let media = self.media.stats.as_ref().map(|stats| stats.to_vec());
         let Some(paid) = self.paid.get_mut(usize::from(place)).filter(|paid| paid.is_open()) else { return };
-        let held = matches!(paid.state, Money::Holding | Money::Held);
+        let held = matches!(paid.state, Money::Holding | Money::Doubtful | Money::Held);
+        let unsure = matches!(paid.state, Money::Holding | Money::Doubtful);
         let talk_ms = paid.talk_ms(turn.now);
         let mut cdr = paid.cdr.clone();
         cdr.ended_at = paid.ended.map_or(turn.wall, |(_, wall)| wall);
@@ -195,6 +196,7 @@ impl Call {
             cdr.hangup_side = Some(HangupSide::Callee);
         }
         paid.state = Money::Closed;
+        paid.unsure = unsure.then(|| cdr.clone());
         let buy = paid.buy.clone();
         let what = if held { What::Settle(Box::new(Settle { cdr, buy })) } else { What::Record(cdr) };
         let ask = Ask { key: paid.next_key(), give_up_at: Mono::NEVER, what };
@@ -206,7 +208,7 @@ impl Call {
         if self.over || self.ending.is_none() {
             return;
         }
-        let owed = self.paid.iter().any(|paid| paid.is_open())
+        let owed = self.paid.iter().any(|paid| paid.is_open() || paid.unsure.is_some())
             || self.errands.iter().any(|(_, errand)| errand.is_awaited())
             || self.legs.iter().any(|leg| leg.state == State::Leaving || leg.unacked.is_some());
         if !owed {
@@ -217,6 +219,10 @@ impl Call {
     /// Whoever has not answered by now never will.
     pub(crate) fn on_lingered(&mut self, turn: &mut Turn<'_>) {
         self.settle_all(turn);
+        if self.paid.iter().any(|paid| paid.unsure.is_some()) {
+            // The ledger owes an answer still, and gives it when it can: the record hangs on it.
+            return self.timers.arm(Timer::Linger, turn.now + LINGER);
+        }
         self.be_over(turn);
     }
 

@@ -28,6 +28,7 @@ impl Call {
     ) {
         self.timers.disarm(Timer::Silence(client));
         let Some(branch) = self.hunt.as_mut().and_then(|hunt| hunt.take_branch(client)) else { return };
+        self.early_requests_of(turn, client, None);
         self.climb(turn, "b", true, format!("{status} {}", reason(status)));
         let Some(message) = message else {
             let happened = if status == 503 { Happened::Unreachable } else { Happened::NoResponse };
@@ -125,7 +126,8 @@ impl Call {
         let next =
             happened.map_or(Next::TryNext { rest: None }, |happened| failover::next(happened, self.policy.rests));
         if let (Target::Trunk { trunk, .. }, Next::TryNext { rest }) = (target, next) {
-            let demanded = rest.filter(|rest| rest.demanded).map(|rest| u32::try_from(rest.span.as_secs()).unwrap_or(u32::MAX));
+            let demanded =
+                rest.filter(|rest| rest.demanded).map(|rest| u32::try_from(rest.span.as_secs()).unwrap_or(u32::MAX));
             let status = match happened {
                 Some(Happened::NoResponse) => 408,
                 Some(Happened::Answered { status, .. }) => status,
@@ -161,6 +163,7 @@ impl Call {
     fn stray(&mut self, turn: &mut Turn<'_>, branch: Branch, reason: Option<&'static str>) {
         let client = branch.client;
         self.timers.disarm(Timer::Silence(client));
+        self.early_requests_of(turn, client, None);
         turn.out.push(Action::Cancel { client, reason });
         if let Some((_, errand)) = self.errands.iter_mut().find(|(known, _)| *known == client) {
             *errand = Errand::Stray(Box::new(branch));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_billing::cdr::{Cause, HangupSide};
 use tollgate_billing::ledger::{Ask, AskKey, Held, Hold, Outcome, What};
-use tollgate_types::{Refusal, Rule};
+use tollgate_types::{Mono, Refusal, Rule};
 
 use crate::action::Action;
 use crate::admission::{Admission, PlanAsk};
@@ -88,11 +88,17 @@ impl Call {
             Outcome::Answered { paid_ms } => self.on_paid(turn, place, paid_ms),
             Outcome::Extended { paid_ms, .. } => self.on_extended(turn, place, key, paid_ms),
             Outcome::Refused(refusal) => self.on_money_refused(turn, place, key, refusal),
+            Outcome::Impossible(_) if self.leave_record(turn, place) => {}
             Outcome::Impossible(_) | Outcome::Closed => {
                 let refusal = Refusal::new(Rule::LedgerUnavailable, None, "the books contradict the call", "");
                 self.on_money_refused(turn, place, key, refusal);
             }
-            Outcome::Settled(_) | Outcome::Credited { .. } | Outcome::Done | Outcome::Repeated(_) => {}
+            Outcome::Settled(_) => {
+                if let Some(paid) = self.paid.get_mut(usize::from(place)) {
+                    paid.unsure = None;
+                }
+            }
+            Outcome::Credited { .. } | Outcome::Done | Outcome::Repeated(_) => {}
         }
     }
 
@@ -111,6 +117,15 @@ impl Call {
         if awaited {
             self.go(turn, place);
         }
+    }
+
+    /// The settlement found no hold, for the ledger had refused or dropped it: the record alone is written.
+    fn leave_record(&mut self, turn: &mut Turn<'_>, place: u8) -> bool {
+        let Some(paid) = self.paid.get_mut(usize::from(place)) else { return false };
+        let Some(cdr) = paid.unsure.take() else { return false };
+        let ask = Ask { key: paid.next_key(), give_up_at: Mono::NEVER, what: What::Record(cdr) };
+        turn.out.push(Action::Ask(Box::new(ask)));
+        true
     }
 
     fn on_money_refused(&mut self, turn: &mut Turn<'_>, place: u8, key: AskKey, refusal: Refusal) {
@@ -137,7 +152,7 @@ impl Call {
         }
         let goes_on = paid.plan.as_ref().is_some_and(|plan| plan.emergency || plan.is_free());
         // Whatever becomes of the hold, its settlement releases it.
-        paid.state = State::Held;
+        paid.state = State::Doubtful;
         if goes_on {
             return self.go(turn, place);
         }

@@ -64,6 +64,9 @@ impl Call {
         let Some((text, uri)) = target else {
             return self.simply(turn, id, key, message, flow, 400);
         };
+        if uri.param("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
+            return self.simply(turn, id, key, message, flow, 403);
+        }
         let stays = self.across(id).filter(|other| other.state == State::Confirmed && state == State::Confirmed);
         let Some(stays) = stays.map(|other| other.id).filter(|_| self.transfer.is_none() && self.hunt.is_none()) else {
             return self.simply(turn, id, key, message, flow, 491);

@@ -53,7 +53,7 @@ impl Call {
         if !relayed.offered {
             return self.carry(turn, relayed, None);
         }
-        match self.hear_offer(relayed.from, &relayed.to, relayed.request.body()) {
+        match self.hear_offer(relayed.from, &relayed.to, relayed.request.body(), true) {
             Heard::Carry(body) => self.carry(turn, relayed, Some((crate::say::SDP.to_owned(), body))),
             Heard::Park(lines) => self.park(turn, relayed, lines),
             Heard::No(status) => self.refuse_offer(turn, &relayed, status),
@@ -74,7 +74,7 @@ impl Call {
     pub(crate) fn unpark(&mut self, turn: &mut Turn<'_>) {
         let Some(relayed) = self.parked.take() else { return };
         let relayed = *relayed;
-        match self.hear_offer(relayed.from, &relayed.to, relayed.request.body()) {
+        match self.hear_offer(relayed.from, &relayed.to, relayed.request.body(), false) {
             Heard::Carry(body) => self.carry(turn, relayed, Some((crate::say::SDP.to_owned(), body))),
             Heard::No(status) => self.refuse_offer(turn, &relayed, status),
             Heard::Unchanged | Heard::Park(_) => self.refuse_offer(turn, &relayed, 488),

@@ -12,6 +12,7 @@ use super::provisional::is_sdp;
 use crate::action::{Action, MediaOrder};
 use crate::call::{Call, Ending, Turn};
 use crate::errand::{Errand, Relayed, To};
+use crate::event::Client;
 use crate::leg::{Asking, LegId, Unacked, peer};
 use crate::refusal::Reply;
 use crate::say::{self, SDP};
@@ -30,21 +31,11 @@ pub(crate) enum Heard {
 }
 
 impl Call {
-    /// Reads an offer of `from` and writes it for `to`.
-    pub(crate) fn hear_offer(&mut self, from: LegId, to: &To, body: &[u8]) -> Heard {
+    /// Reads an offer of `from` and writes it for `to`. `may_park`: the relay can still be asked for more ports; lines
+    /// without ports are declined otherwise.
+    pub(crate) fn hear_offer(&mut self, from: LegId, to: &To, body: &[u8], may_park: bool) -> Heard {
         let Some((side, word)) = self.leg(from).map(|leg| (leg.side, leg.peer())) else { return Heard::No(481) };
         let Some(flow) = self.flow_to(to) else { return Heard::No(500) };
-        self.offer_across(side, word, body, flow)
-    }
-
-    /// The same for an offer whose maker is no leg yet.
-    pub(crate) fn offer_across(
-        &mut self,
-        side: tollgate_media::Leg,
-        word: tollgate_media::sdp::exchange::Peer,
-        body: &[u8],
-        flow: Flow,
-    ) -> Heard {
         let ours = self.ours(side.other(), flow);
         let room = self.media.ports.as_ref().map_or(0, |ports| ports.lines.len());
         let most = usize::from(self.policy.streams_max);
@@ -58,7 +49,7 @@ impl Call {
                 exchange.refuse();
                 Heard::Unchanged
             }
-            Ok(offered) if offered.lines > room && room < most => {
+            Ok(offered) if may_park && offered.lines > room && room < most => {
                 exchange.refuse();
                 Heard::Park(u8::try_from(offered.lines.min(most)).unwrap_or(u8::MAX))
             }
@@ -176,9 +167,13 @@ impl Call {
             }
             self.arm_session(turn, id);
         }
-        let Some((side, word)) = self.side_of(&relayed.to, flow) else { return };
-        let Some(ours) = self.leg(relayed.from).and_then(|leg| self.ours(leg.side, leg.dialog.flow)) else { return };
-        let Some(exchange) = self.shown_exchange_mut() else { return };
+        let Some((side, word)) = self.side_of(&relayed.to, flow) else {
+            return self.on_relay_refused(turn, &relayed, 500);
+        };
+        let ours = self.leg(relayed.from).and_then(|leg| self.ours(leg.side, leg.dialog.flow));
+        let (Some(ours), Some(exchange)) = (ours, self.shown_exchange_mut()) else {
+            return self.on_relay_refused(turn, &relayed, 500);
+        };
         if !relayed.offered {
             // It was asked for an offer (RFC 3261 §14.1): the answer will come in the ACK.
             let offer =
@@ -329,6 +324,27 @@ impl Call {
         match to {
             To::Leg(id) => super::request::ladder_name(*id),
             To::Early(..) => "b",
+        }
+    }
+
+    /// A branch became leg `id`, or (`None`) came to nothing: requests that were carried to it go with it, or are refused.
+    pub(crate) fn early_requests_of(&mut self, turn: &mut Turn<'_>, branch: Client, id: Option<LegId>) {
+        let mut refused = Vec::new();
+        for (_, errand) in &mut self.errands {
+            let Errand::Relayed(relayed) = errand else { continue };
+            if !matches!(&relayed.to, To::Early(client, _) if *client == branch) || relayed.abandoned {
+                continue;
+            }
+            match id {
+                Some(id) => relayed.to = To::Leg(id),
+                None => {
+                    relayed.abandoned = true;
+                    refused.push((**relayed).clone());
+                }
+            }
+        }
+        for relayed in refused {
+            self.answer_relayed(turn, &relayed, 480, None);
         }
     }
 

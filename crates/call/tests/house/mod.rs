@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tollgate_billing::cdr::{CallKind, Cdr};
 use tollgate_billing::hold::Holder;
-use tollgate_billing::ledger::{Ask, Held, LevelQuote, LineAsk, Outcome, What};
+use tollgate_billing::ledger::{Ask, Fault, Held, LevelQuote, LineAsk, Outcome, What};
 use tollgate_billing::price::{Price, PricePlan};
 use tollgate_call::*;
 use tollgate_media::{Pair, Ports};
@@ -37,11 +37,18 @@ pub enum Way {
     Refuse(Rule),
 }
 
+/// Paid time of free calls.
+const FOR_EVER: u64 = u64::MAX;
+
 /// How the ledger behaves.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Ledger {
     /// Grants `min` seconds, then slices, up to `total`.
-    Pays { min: u64, slice: u64, total: u64 },
+    Pays {
+        min: u64,
+        slice: u64,
+        total: u64,
+    },
     Free,
     Refuses,
     Away,
@@ -261,7 +268,12 @@ impl House {
             Target::User { name, .. } => format!("sip:{name}@{address}"),
             Target::Trunk { number, .. } => format!("sip:{number}@{address}"),
         };
-        Place { uri: uri.into(), flow: flow(address), routes: Box::new([]), login: self.login.clone().filter(|_| target.is_trunk()) }
+        Place {
+            uri: uri.into(),
+            flow: flow(address),
+            routes: Box::new([]),
+            login: self.login.clone().filter(|_| target.is_trunk()),
+        }
     }
 
     fn admit(&mut self, ask: &PlanAsk) -> Admission {
@@ -276,7 +288,13 @@ impl House {
         match way {
             Way::Refuse(rule) => {
                 let refusal = Refusal::new(rule, None, "observed", "limit");
-                return Admission { verdict: Err(refusal), trace: vec![], callee: "callee".into(), caller: "alice".into(), payer: None };
+                return Admission {
+                    verdict: Err(refusal),
+                    trace: vec![],
+                    callee: "callee".into(),
+                    caller: "alice".into(),
+                    payer: None,
+                };
             }
             Way::User(name, addresses) => {
                 self.places.insert(name.to_owned(), addresses);
@@ -286,7 +304,8 @@ impl House {
             Way::Trunks(trunks) => {
                 for (id, (name, addresses)) in trunks.into_iter().enumerate() {
                     self.places.insert(name.to_owned(), addresses);
-                    let target = Target::Trunk { trunk: TrunkId(id as i64 + 1), name: name.into(), number: "4420123456".into() };
+                    let target =
+                        Target::Trunk { trunk: TrunkId(id as i64 + 1), name: name.into(), number: "4420123456".into() };
                     let identity = Identity { asserted: Some("36301234567".into()), ..identity.clone() };
                     candidates.push(Candidate { target, identity, buy: None });
                 }
@@ -303,33 +322,46 @@ impl House {
             lines: vec![LineAsk { holder: Holder::User(UserId(1)), max: Some(5), setting: "lines.enduser" }],
             price_per_minute: price.rate,
         };
-        Admission { verdict: Ok(Box::new(plan)), trace: vec![], callee: "callee".into(), caller: "alice".into(), payer: None }
+        Admission {
+            verdict: Ok(Box::new(plan)),
+            trace: vec![],
+            callee: "callee".into(),
+            caller: "alice".into(),
+            payer: None,
+        }
     }
 
     fn ledger_hears(&mut self, ask: Ask) {
         let key = ask.key;
         let leg = (key.call, key.paid_leg);
         let outcome = match (&ask.what, self.ledger) {
-            (What::Settle(settle), _) => {
+            (What::Settle(settle), _)
+                if self.granted.contains_key(&leg) || key.call != self.call.as_ref().unwrap().id() =>
+            {
                 self.records.push((*settle.cdr).clone());
-                Some(Outcome::Done)
+                Some(Outcome::Settled(settle.cdr.clone()))
             }
+            (What::Settle(_), _) => Some(Outcome::Impossible(Fault::UnknownHold)),
             (What::Record(cdr), _) => {
                 self.records.push((**cdr).clone());
-                Some(Outcome::Done)
+                Some(Outcome::Settled(cdr.clone()))
             }
             (_, Ledger::Mute) => None,
-            (_, Ledger::Away) => {
-                Some(Outcome::Refused(Refusal::new(Rule::LedgerUnavailable, None, "away", "")))
+            (_, Ledger::Away) => Some(Outcome::Refused(Refusal::new(Rule::LedgerUnavailable, None, "away", ""))),
+            (What::Hold(_), Ledger::Refuses) => {
+                Some(Outcome::Refused(Refusal::new(Rule::Credit, None, "0.60", "0.10")))
             }
-            (What::Hold(_), Ledger::Refuses) => Some(Outcome::Refused(Refusal::new(Rule::Credit, None, "0.60", "0.10"))),
             (What::Hold(_), Ledger::Pays { min, .. }) => {
                 self.granted.insert(leg, min * 1000);
                 Some(held(Some(min * 1000)))
             }
-            (What::Hold(_), Ledger::Free) => Some(held(None)),
-            (What::Answered(_), Ledger::Pays { .. }) => Some(Outcome::Answered { paid_ms: self.granted.get(&leg).copied() }),
-            (What::Answered(_), _) => Some(Outcome::Answered { paid_ms: None }),
+            (What::Hold(_), Ledger::Free) => {
+                self.granted.insert(leg, FOR_EVER);
+                Some(held(None))
+            }
+            (What::Answered(_), _) => {
+                Some(Outcome::Answered { paid_ms: self.granted.get(&leg).copied().filter(|paid| *paid != FOR_EVER) })
+            }
             (What::Extend(_), Ledger::Pays { slice, total, .. }) => {
                 let paid = self.granted.get_mut(&leg).expect("an extension follows a hold");
                 let more = (*paid + slice * 1000).min(total * 1000);
@@ -354,19 +386,31 @@ impl House {
             MediaOrder::Allocate { lines, .. } => {
                 self.media.push(format!("allocate {lines}"));
                 let ports = self.ports_left.then(|| {
-                    let line = |index: u16| [[Some(pair(20_000 + index * 8)), None], [Some(pair(20_004 + index * 8)), None]];
+                    let line =
+                        |index: u16| [[Some(pair(20_000 + index * 8)), None], [Some(pair(20_004 + index * 8)), None]];
                     Box::new(Ports { lines: (0..u16::from(lines)).map(line).collect() })
                 });
                 self.answer(Event::MediaReady { ports });
             }
             MediaOrder::Update { plan } => {
-                let told: Vec<String> = plan.lines.iter().map(|line| {
-                    let end = |side: usize| line.sides[side].remote.and_then(|remote| remote.rtp).map_or("-".into(), |rtp: SocketAddr| rtp.to_string());
-                    format!("{}<->{}", end(0), end(1))
-                }).collect();
+                let told: Vec<String> = plan
+                    .lines
+                    .iter()
+                    .map(|line| {
+                        let end = |side: usize| {
+                            line.sides[side]
+                                .remote
+                                .and_then(|remote| remote.rtp)
+                                .map_or("-".into(), |rtp: SocketAddr| rtp.to_string())
+                        };
+                        format!("{}<->{}", end(0), end(1))
+                    })
+                    .collect();
                 self.media.push(told.join(" "));
             }
-            MediaOrder::OpenUntil { at } => self.media.push(format!("until {}", if at == Mono::NEVER { "ever".into() } else { at.millis().to_string() })),
+            MediaOrder::OpenUntil { at } => self
+                .media
+                .push(format!("until {}", if at == Mono::NEVER { "ever".into() } else { at.millis().to_string() })),
             MediaOrder::Gate { a_to_b, b_to_a } => self.media.push(format!("gate {a_to_b} {b_to_a}")),
             MediaOrder::Close => {
                 self.media.push("close".into());
@@ -377,9 +421,14 @@ impl House {
 
     /// The latest request with this method, and how many there were.
     pub fn last_sent(&self, method: &str) -> (Client, Flow, Message) {
-        self.sent.iter().rev().find(|(_, _, message)| message.cseq().method.as_str() == method).cloned().unwrap_or_else(|| {
-            panic!("no {method} among {:?}", self.sent.iter().map(|(_, _, m)| m.cseq().method.to_string()).collect::<Vec<_>>())
-        })
+        self.sent.iter().rev().find(|(_, _, message)| message.cseq().method.as_str() == method).cloned().unwrap_or_else(
+            || {
+                panic!(
+                    "no {method} among {:?}",
+                    self.sent.iter().map(|(_, _, m)| m.cseq().method.to_string()).collect::<Vec<_>>()
+                )
+            },
+        )
     }
 
     pub fn count_sent(&self, method: &str) -> usize {
@@ -397,7 +446,12 @@ impl House {
 
     /// A callee responds to the request `client`.
     pub fn respond(&mut self, client: Client, ua: &mut Ua, status: u16, extra: &str, body: Option<&str>) {
-        let request = self.sent.iter().find(|(sent, ..)| *sent == client).map(|(_, _, message)| message.clone()).expect("a request");
+        let request = self
+            .sent
+            .iter()
+            .find(|(sent, ..)| *sent == client)
+            .map(|(_, _, message)| message.clone())
+            .expect("a request");
         let message = ua.response(&request, status, extra, body);
         self.tell(Event::Response { client, message, flow: ua.flow() });
     }
@@ -420,7 +474,11 @@ impl House {
         distinct.dedup();
         assert_eq!(records.len(), distinct.len(), "one record a paid leg");
         let opened = self.media.iter().any(|order| order.starts_with("allocate"));
-        assert_eq!(self.media.iter().filter(|order| *order == "close").count(), usize::from(opened), "ports closed once");
+        assert_eq!(
+            self.media.iter().filter(|order| *order == "close").count(),
+            usize::from(opened),
+            "ports closed once"
+        );
     }
 
     pub fn record(&self) -> &Cdr {
@@ -455,9 +513,10 @@ impl House {
     pub fn deliver_with(&mut self, ledger: Ledger) {
         while let Some(event) = self.inbox.pop_front() {
             let event = match event {
-                Event::Ledger { key, .. } if ledger == Ledger::Away => {
-                    Event::Ledger { key, outcome: Outcome::Refused(Refusal::new(Rule::LedgerUnavailable, None, "away", "")) }
-                }
+                Event::Ledger { key, .. } if ledger == Ledger::Away => Event::Ledger {
+                    key,
+                    outcome: Outcome::Refused(Refusal::new(Rule::LedgerUnavailable, None, "away", "")),
+                },
                 other => other,
             };
             self.tell(event);

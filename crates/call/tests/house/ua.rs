@@ -72,7 +72,8 @@ impl Ua {
             format!("<{}>;tag={}", self.their_uri, self.their_tag)
         };
         let more = if method == "INVITE" { self.headers.as_str() } else { "" };
-        let content = if extra.contains("Content-Type") || body.is_none() { "" } else { "Content-Type: application/sdp\r\n" };
+        let content =
+            if extra.contains("Content-Type") || body.is_none() { "" } else { "Content-Type: application/sdp\r\n" };
         let body = body.unwrap_or("");
         parse(format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK{name}{branch}\r\nMax-Forwards: 70\r\n\
@@ -101,7 +102,11 @@ impl Ua {
         }
         let content = body.map_or("", |_| "Content-Type: application/sdp\r\n");
         let body = body.unwrap_or("");
-        let contact = if extra.contains("Contact:") { String::new() } else { format!("Contact: <sip:{}@{}>\r\n", self.name, self.address) };
+        let contact = if extra.contains("Contact:") {
+            String::new()
+        } else {
+            format!("Contact: <sip:{}@{}>\r\n", self.name, self.address)
+        };
         let tag = if status == 100 { String::new() } else { format!(";tag={}", self.own_tag) };
         parse(format!(
             "SIP/2.0 {status} Whatever carrier.internal said\r\nVia: SIP/2.0/UDP {us};branch=z9hG4bKtest\r\nFrom: <{from}>;tag={from_tag}\r\n\

@@ -26,7 +26,8 @@ pub fn no_secret(message: &Message) {
     for secret in ["Secret", "carrier.internal", "198.51.100.", "203.0.113."] {
         let at = text.lines().filter(|line| !line.starts_with("Via") && line.contains(secret)).collect::<Vec<_>>();
         // The Request-URI, Route and To of what we send name the receiver itself.
-        let foreign: Vec<_> = at.into_iter().filter(|line| !line.starts_with("To:") && !line.contains(" SIP/2.0")).collect();
+        let foreign: Vec<_> =
+            at.into_iter().filter(|line| !line.starts_with("To:") && !line.contains(" SIP/2.0")).collect();
         assert!(foreign.is_empty(), "{secret} leaks: {foreign:?}");
     }
 }
@@ -120,7 +121,13 @@ fn bad_invites_get_the_proper_answer() {
         ("Require: gruu\r\n", None, 420),
         ("Content-Type: text/plain\r\n", Some("hello"), 415),
         ("", Some("nonsense"), 400),
-        ("", Some("v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n"), 488),
+        (
+            "",
+            Some(
+                "v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n",
+            ),
+            488,
+        ),
         ("Supported: timer\r\nSession-Expires: 30\r\n", None, 422),
     ] {
         let mut house = House::new(Way::User("bob", vec!["203.0.113.1:5060"]));
@@ -189,8 +196,11 @@ fn all_devices_ring_and_the_first_wins() {
 
 #[test]
 fn carriers_are_tried_one_by_one_and_busy_is_final() {
-    for (first, statuses, tried) in [(503, vec![200], 2), (500, vec![200], 2), (486, vec![486], 1), (404, vec![404], 1), (302, vec![200], 2)] {
-        let mut house = House::new(Way::Trunks(vec![("one", vec!["203.0.113.1:5060"]), ("two", vec!["203.0.113.2:5060"])]));
+    for (first, statuses, tried) in
+        [(503, vec![200], 2), (500, vec![200], 2), (486, vec![486], 1), (404, vec![404], 1), (302, vec![200], 2)]
+    {
+        let mut house =
+            House::new(Way::Trunks(vec![("one", vec!["203.0.113.1:5060"]), ("two", vec!["203.0.113.2:5060"])]));
         let mut alice = Ua::new("alice", "198.51.100.1:5060");
         let (mut one, mut two) = (Ua::new("one", "203.0.113.1:5060"), Ua::new("two", "203.0.113.2:5060"));
         let key = house.invite(&mut alice);
@@ -210,7 +220,10 @@ fn carriers_are_tried_one_by_one_and_busy_is_final() {
 
 #[test]
 fn a_silent_carrier_is_left_and_its_other_address_tried_first() {
-    let mut house = House::new(Way::Trunks(vec![("one", vec!["203.0.113.1:5060", "203.0.113.9:5060"]), ("two", vec!["203.0.113.2:5060"])]));
+    let mut house = House::new(Way::Trunks(vec![
+        ("one", vec!["203.0.113.1:5060", "203.0.113.9:5060"]),
+        ("two", vec!["203.0.113.2:5060"]),
+    ]));
     let mut alice = Ua::new("alice", "198.51.100.1:5060");
     let key = house.invite(&mut alice);
     house.pass(secs(7));
@@ -227,7 +240,8 @@ fn our_digest_answers_the_trunks_realm_alone() {
     for (realm, answered) in [("carrier.example", true), ("evil.example", false)] {
         let mut house = House::new(Way::Trunks(vec![("one", vec!["203.0.113.1:5060"])]));
         let realms = Box::new(["carrier.example".into()]);
-        house.login = Some(std::sync::Arc::new(tollgate_call::Login { username: "us".into(), secret: "pw".into(), realms }));
+        house.login =
+            Some(std::sync::Arc::new(tollgate_call::Login { username: "us".into(), secret: "pw".into(), realms }));
         let (mut alice, mut one) = (Ua::new("alice", "198.51.100.1:5060"), Ua::new("one", "203.0.113.1:5060"));
         let key = house.invite(&mut alice);
         let (client, _, first) = house.last_sent("INVITE");

@@ -111,7 +111,10 @@ fn a_blind_transfer_dials_joins_and_releases() {
     house.assert_over();
     assert_eq!(house.records.len(), 2);
     let transfer = house.records.iter().find(|cdr| cdr.kind == CallKind::Transfer).unwrap();
-    assert_eq!((transfer.talk_ms, transfer.user.as_deref(), transfer.trunk_out.as_deref()), (20_000, Some("alice"), Some("carrier")));
+    assert_eq!(
+        (transfer.talk_ms, transfer.user.as_deref(), transfer.trunk_out.as_deref()),
+        (20_000, Some("alice"), Some("carrier"))
+    );
 }
 
 #[test]
@@ -205,7 +208,8 @@ fn an_attended_transfer_to_nothing_tries_the_number() {
     let (mut house, mut alice, mut bob) = stage();
     talking(&mut house, &mut alice, &mut bob);
     house.ways.push_back(Way::Refuse(Rule::UserUnknown));
-    let refer = alice.request("REFER", "Refer-To: <sip:x@example.com?Replaces=nocall%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n", None);
+    let refer =
+        alice.request("REFER", "Refer-To: <sip:x@example.com?Replaces=nocall%3Bto-tag%3D1%3Bfrom-tag%3D2>\r\n", None);
     house.request(&alice, refer);
     let (query, _) = house.finds.pop().unwrap();
     house.tell(Event::Found { query, handover: None });
