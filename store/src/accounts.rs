@@ -193,11 +193,13 @@ async fn check(writing: &Writing, id: Option<AccountId>, terms: &Terms) -> Resul
         let deck = deck::Entity::find_by_id(wanted.0).one(&**writing).await?;
         let deck = deck.ok_or_else(|| Error::missing("deck", wanted))?;
         if deck.kind != "sell" {
-            return Err(Error::Refused(format!("deck {} is a buying deck: an account pays by a selling deck", deck.name)));
+            return Err(Error::Refused(format!(
+                "deck {} is a buying deck: an account pays by a selling deck",
+                deck.name
+            )));
         }
         if deck.currency != terms.account.currency.as_str() {
-            let text =
-                format!("deck {} is in {}, the account in {}", deck.name, deck.currency, terms.account.currency);
+            let text = format!("deck {} is in {}, the account in {}", deck.name, deck.currency, terms.account.currency);
             return Err(Error::Refused(text));
         }
     }

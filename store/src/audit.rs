@@ -76,11 +76,13 @@ pub(crate) async fn note(writing: &Writing, by: &By, change: Change<'_>) -> Resu
 
 /// What differs between two versions of a row, as (was, is now); `None` when nothing does.
 pub(crate) fn difference(was: &impl Serialize, is_now: &impl Serialize) -> Option<(Value, Value)> {
-    let (Ok(Value::Object(mut was)), Ok(Value::Object(mut is_now))) = (serde_json::to_value(was), serde_json::to_value(is_now))
+    let (Ok(Value::Object(mut was)), Ok(Value::Object(mut is_now))) =
+        (serde_json::to_value(was), serde_json::to_value(is_now))
     else {
         return None;
     };
-    let same: Vec<String> = was.iter().filter(|(key, value)| is_now.get(*key) == Some(value)).map(|(key, _)| key.clone()).collect();
+    let same: Vec<String> =
+        was.iter().filter(|(key, value)| is_now.get(*key) == Some(value)).map(|(key, _)| key.clone()).collect();
     for key in &same {
         was.remove(key);
         is_now.remove(key);
@@ -92,7 +94,9 @@ impl TryFrom<audit::Model> for AuditRow {
     type Error = Error;
     fn try_from(row: audit::Model) -> Result<AuditRow> {
         let read = |text: Option<String>| {
-            text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| Error::corrupt(format!("audit {}: {error}", row.id)))
+            text.map(|text| serde_json::from_str(&text))
+                .transpose()
+                .map_err(|error| Error::corrupt(format!("audit {}: {error}", row.id)))
         };
         Ok(AuditRow {
             was: read(row.was)?,

@@ -138,7 +138,8 @@ pub async fn remove_rule(store: &Store, by: &By, id: i64) -> Result<()> {
     let row = row.ok_or_else(|| Error::missing("firewall rule", id))?;
     firewall::Entity::delete_by_id(id).exec(&*writing).await?;
     let was = Some(serde_json::Value::from(row.verdict));
-    audit::note(&writing, by, Change { action: "remove", noun: "firewall", subject: &row.cidr, was, is_now: None }).await?;
+    audit::note(&writing, by, Change { action: "remove", noun: "firewall", subject: &row.cidr, was, is_now: None })
+        .await?;
     versions::bump(&writing, Topic::Bans).await?;
     writing.commit().await
 }
@@ -219,6 +220,9 @@ mod tests {
         let error = add_rule(&store, &by(1), "allow", "198.51.100.0/24").await.unwrap_err();
         assert_eq!(error.to_string(), "firewall rule for 198.51.100.0/24 exists already");
         remove_rule(&store, &by(2), id).await.unwrap();
-        assert_eq!(remove_rule(&store, &by(2), id).await.unwrap_err().to_string(), format!("there is no firewall rule {id}"));
+        assert_eq!(
+            remove_rule(&store, &by(2), id).await.unwrap_err().to_string(),
+            format!("there is no firewall rule {id}")
+        );
     }
 }

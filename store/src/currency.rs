@@ -60,7 +60,8 @@ pub async fn set(store: &Store, by: &By, from: Currency, to: Currency, rate: Exc
     let replaced = OnConflict::columns([Base, Quote, ValidFrom]).update_columns([Rate, SetBy]).to_owned();
     currency_rate::Entity::insert(row).on_conflict(replaced).exec_without_returning(&*writing).await?;
     let (subject, is_now) = (format!("{from} {to}"), Some(rate.to_string().into()));
-    audit::note(&writing, by, Change { action: "set", noun: "currency rate", subject: &subject, was: None, is_now }).await?;
+    audit::note(&writing, by, Change { action: "set", noun: "currency rate", subject: &subject, was: None, is_now })
+        .await?;
     versions::bump(&writing, Topic::Prices).await?;
     writing.commit().await
 }

@@ -138,7 +138,10 @@ async fn begin(store: &Store, by: &By, target: &Target<'_>) -> Result<(deck::Mod
             return Err(Error::Refused(text));
         }
         Some(deck) if deck.currency != target.currency.as_str() => {
-            return Err(Error::Refused(format!("deck {} is in {}, not in {}", deck.name, deck.currency, target.currency)));
+            return Err(Error::Refused(format!(
+                "deck {} is in {}, not in {}",
+                deck.name, deck.currency, target.currency
+            )));
         }
         Some(deck) => {
             let zone = deck::ActiveModel {
@@ -239,7 +242,9 @@ async fn summary(store: &Store, row: deck::Model) -> Result<DeckSummary> {
     let place = format!("deck {}", row.id);
     let live = live(store.read(), &row).await?;
     let rows = match &live {
-        Some(live) => deck_row::Entity::find().filter(deck_row::Column::VersionId.eq(live.id)).count(store.read()).await?,
+        Some(live) => {
+            deck_row::Entity::find().filter(deck_row::Column::VersionId.eq(live.id)).count(store.read()).await?
+        }
         None => 0,
     };
     Ok(DeckSummary {

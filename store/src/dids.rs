@@ -101,7 +101,8 @@ fn shown(row: &did::Model) -> String {
 
 pub(crate) fn read(row: did::Model) -> Result<Did> {
     let place = format!("DID {}", row.id);
-    let (first, last): (E164, E164) = (column::read(&row.first_number, &place)?, column::read(&row.last_number, &place)?);
+    let (first, last): (E164, E164) =
+        (column::read(&row.first_number, &place)?, column::read(&row.last_number, &place)?);
     let numbers = match first == last {
         true => DidNumbers::One(first),
         false => DidNumbers::range(first, last).ok_or_else(|| Error::corrupt(format!("{place}: range")))?,

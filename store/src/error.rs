@@ -38,7 +38,9 @@ pub enum Error {
         first: String,
     },
     /// The key of sealed secrets is gone, and there are secrets.
-    #[error("the seal key {path:?} is missing, but the database holds {sealed} secret(s) sealed with it: put the key back")]
+    #[error(
+        "the seal key {path:?} is missing, but the database holds {sealed} secret(s) sealed with it: put the key back"
+    )]
     SealKeyMissing {
         /// Where it must be.
         path: PathBuf,

@@ -11,13 +11,14 @@ pub mod calendar;
 pub mod cdrs;
 mod checkpoint;
 mod column;
-mod entity;
 pub mod currency;
 pub mod decks;
 pub mod dids;
 pub mod directory;
+mod entity;
 pub mod error;
 pub mod ledger;
+pub mod limits;
 pub mod marks;
 pub mod nodes;
 pub mod open;
@@ -28,6 +29,8 @@ pub mod routes;
 pub mod seal;
 pub mod secrets;
 pub mod settings;
+#[cfg(test)]
+mod stories;
 #[cfg(test)]
 mod testing;
 pub mod trunks;

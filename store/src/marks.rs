@@ -1,8 +1,8 @@
 //! Single facts about this database: the proof that the seal key fits, the realm its secrets were made for.
 
+use sea_orm::ColumnTrait;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
-use sea_orm::ColumnTrait;
 
 use crate::entity::{mark, secret, trunk};
 use crate::error::{Error, Result};

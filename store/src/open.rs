@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
 };
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tollgate_types::Wall;
 
+use crate::checkpoint::Checkpoints;
 use crate::error::{Error, Result};
+use crate::marks;
 use crate::pen::{Pen, Stroke};
 use crate::seal::{Found, KeySource, Seal};
-use crate::checkpoint::Checkpoints;
-use crate::marks;
 
 /// The embedded database's file in data_dir.
 pub const SQLITE_FILE: &str = "tollgate.db";
@@ -86,7 +86,13 @@ pub struct By {
 impl Options {
     /// The embedded database in `data_dir`, migrated, with its own key and clock.
     pub fn embedded(data_dir: impl Into<PathBuf>) -> Options {
-        Options { url: "sqlite".to_owned(), data_dir: data_dir.into(), key: KeySource::DataDir, migrate: true, clock: None }
+        Options {
+            url: "sqlite".to_owned(),
+            data_dir: data_dir.into(),
+            key: KeySource::DataDir,
+            migrate: true,
+            clock: None,
+        }
     }
 }
 
@@ -183,6 +189,11 @@ impl Store {
 
     pub(crate) fn read(&self) -> &DatabaseConnection {
         &self.0.read
+    }
+
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.0.write
     }
 
     pub(crate) fn seal(&self) -> &Seal {

@@ -34,7 +34,9 @@ pub async fn of_earlier_lives(store: &Store, life: &Life) -> Result<Vec<Orphan>>
 
 /// Says that earlier lives of this node left nothing behind any more; those that still have holds stay open.
 pub async fn close_earlier_lives(store: &Store, life: &Life) -> Result<()> {
-    for earlier in nodes::open_lives(store).await?.into_iter().filter(|open| open.node == life.node && open.id < life.id) {
+    for earlier in
+        nodes::open_lives(store).await?.into_iter().filter(|open| open.node == life.node && open.id < life.id)
+    {
         let left = hold::Entity::find()
             .filter(hold::Column::NodeId.eq(i64::from(life.node)))
             .filter(hold::Column::Life.eq(earlier.id))
@@ -51,8 +53,7 @@ pub async fn close_earlier_lives(store: &Store, life: &Life) -> Result<()> {
 /// A hold without paid time (it rang, or it is free) is over when its node has been dead for `skew`.
 pub async fn of_dead_nodes(store: &Store, life: &Life, skew: Duration) -> Result<Vec<Orphan>> {
     let now = store.now().await?;
-    let lives: BTreeMap<i64, Life> =
-        nodes::open_lives(store).await?.into_iter().map(|open| (open.id, open)).collect();
+    let lives: BTreeMap<i64, Life> = nodes::open_lives(store).await?.into_iter().map(|open| (open.id, open)).collect();
     let paid_until = hold::Column::PaidUntil;
     let over = Condition::any().add(paid_until.is_null()).add(paid_until.lt((now - skew).micros()));
     let find = hold::Entity::find()

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::TryStreamExt;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Statement, StreamTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Statement, StreamTrait,
 };
 use tollgate_types::{ConnId, Flow, UserId, Wall};
 
@@ -104,7 +104,8 @@ pub async fn load(store: &Store, now: Wall, mut each: impl FnMut(Row)) -> Result
     Ok(count)
 }
 
-const JOINED: &str = "SELECT r.user_id, r.number, r.transport, r.local, r.source, r.contact, r.instance, r.reg_id, r.call_id,
+const JOINED: &str =
+    "SELECT r.user_id, r.number, r.transport, r.local, r.source, r.contact, r.instance, r.reg_id, r.call_id,
     r.cseq, r.user_agent, r.paths, r.q, r.since, r.refreshed_at, e.expires_at
     FROM registrations r JOIN registration_expiries e ON e.user_id = r.user_id AND e.number = r.number
     WHERE e.expires_at > $1";

@@ -101,7 +101,8 @@ impl Seal {
             Err(source) => return Err(Error::File { path, source }),
         };
         let wrong = |what: &str| Error::SealKeyFile { path: path.clone(), what: what.to_owned() };
-        let mode = fs::metadata(&path).map_err(|source| Error::File { path: path.clone(), source })?.permissions().mode();
+        let mode =
+            fs::metadata(&path).map_err(|source| Error::File { path: path.clone(), source })?.permissions().mode();
         if mode & 0o077 != 0 {
             return Err(wrong(&format!("can be read by others (mode {:04o}): chmod 600 it", mode & 0o7777)));
         }

@@ -224,7 +224,12 @@ fn open_secret(store: &Store, row: &trunk::Model) -> Result<Option<Vec<u8>>> {
     row.secret.as_ref().map(|sealed| store.seal().open(place(&id), sealed)).transpose()
 }
 
-async fn put_secret(store: &Store, writing: &Writing, row: &trunk::Model, secret: &TrunkSecret) -> Result<trunk::Model> {
+async fn put_secret(
+    store: &Store,
+    writing: &Writing,
+    row: &trunk::Model,
+    secret: &TrunkSecret,
+) -> Result<trunk::Model> {
     let plain = match secret {
         TrunkSecret::Digest(ha1) => secrets::pack(ha1),
         TrunkSecret::Password(text) => text.clone().into_bytes(),
@@ -254,7 +259,10 @@ async fn check(writing: &Writing, terms: &TrunkTerms) -> Result<()> {
     if let Some(id) = terms.deck {
         let deck = deck::Entity::find_by_id(id.0).one(&**writing).await?.ok_or_else(|| Error::missing("deck", id))?;
         if deck.kind != "buy" {
-            return Err(Error::Refused(format!("deck {} is a selling deck: a trunk charges by a buying deck", deck.name)));
+            return Err(Error::Refused(format!(
+                "deck {} is a selling deck: a trunk charges by a buying deck",
+                deck.name
+            )));
         }
     }
     Ok(())

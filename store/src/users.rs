@@ -112,7 +112,13 @@ pub async fn is_empty(store: &Store) -> Result<bool> {
 }
 
 /// Makes a user, with an account of his own unless he shares one.
-pub async fn create(store: &Store, by: &By, terms: &UserTerms, payer: Payer, secret: Option<NewSecret>) -> Result<UserRow> {
+pub async fn create(
+    store: &Store,
+    by: &By,
+    terms: &UserTerms,
+    payer: Payer,
+    secret: Option<NewSecret>,
+) -> Result<UserRow> {
     let writing = store.begin().await?;
     let made = insert(store, &writing, by, terms, payer, secret).await?;
     versions::bump(&writing, Topic::Directory).await?;
@@ -121,7 +127,11 @@ pub async fn create(store: &Store, by: &By, terms: &UserTerms, payer: Payer, sec
 }
 
 /// Makes many, all or none: an import. SQLite's write lock is held throughout, so an import of thousands comes in parts.
-pub async fn create_all(store: &Store, by: &By, all: Vec<(UserTerms, Payer, Option<NewSecret>)>) -> Result<Vec<UserRow>> {
+pub async fn create_all(
+    store: &Store,
+    by: &By,
+    all: Vec<(UserTerms, Payer, Option<NewSecret>)>,
+) -> Result<Vec<UserRow>> {
     let writing = store.begin().await?;
     let mut made = Vec::with_capacity(all.len());
     for (terms, payer, secret) in all {

@@ -89,7 +89,9 @@ pub fn select(backend: DatabaseBackend, table: &str, columns: &[Column]) -> Stri
         .iter()
         .map(|Column { name, kind }| match (kind, postgres) {
             (Kind::Integer | Kind::Text, _) | (Kind::Boolean, true) => name.clone(),
-            (Kind::Boolean, false) => format!("json(CASE {name} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)"),
+            (Kind::Boolean, false) => {
+                format!("json(CASE {name} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)")
+            }
             (Kind::Bytes, true) => format!("encode({name}, 'hex')"),
             (Kind::Bytes, false) => format!("CASE WHEN {name} IS NULL THEN NULL ELSE lower(hex({name})) END"),
         })

@@ -18,9 +18,10 @@ both!(every_table_is_in_a_backup, what_is_saved_comes_back_on_sqlite);
 
 async fn every_table_is_in_a_backup(store: Store) {
     let (backend, ask) = match store.read().get_database_backend() {
-        DatabaseBackend::Postgres => {
-            (DatabaseBackend::Postgres, "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = current_schema()")
-        }
+        DatabaseBackend::Postgres => (
+            DatabaseBackend::Postgres,
+            "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = current_schema()",
+        ),
         other => (other, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"),
     };
     let rows = store.read().query_all_raw(Statement::from_string(backend, ask)).await.unwrap();

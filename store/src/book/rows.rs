@@ -59,7 +59,8 @@ pub(crate) fn windows(state: &AccountState) -> Result<Option<String>> {
 
 /// Reads a hold.
 pub(crate) fn hold(key: HoldKey, text: &str) -> Result<HoldRow> {
-    let row: HoldRow = serde_json::from_str(text).map_err(|error| Error::corrupt(format!("hold {}: {error}", key.call)))?;
+    let row: HoldRow =
+        serde_json::from_str(text).map_err(|error| Error::corrupt(format!("hold {}: {error}", key.call)))?;
     match row.key == key {
         true => Ok(row),
         false => Err(Error::corrupt(format!("hold {} says it is of call {}", key.call, row.key.call))),

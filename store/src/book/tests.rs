@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use tollgate_billing::hold::{Holder, NodeLife};
-use tollgate_billing::ledger::{
-    Answered, Credit, EntryKind, Extend, Hold, LevelQuote, LineAsk, Recover, Settle, What,
-};
+use tollgate_billing::ledger::{Answered, Credit, EntryKind, Extend, Hold, LevelQuote, LineAsk, Recover, Settle, What};
 use tollgate_billing::policy::{DynamicFor, Rules};
 use tollgate_billing::price::{Price, PricePlan};
 use tollgate_billing::{Ask, AskKey, CallKind, Cause, Cdr, Outcome};
@@ -240,14 +238,12 @@ async fn nothing_is_half_done_when_a_write_fails(store: Store) {
     counter.all(&[hold(1, anna, NODE, now)]).await.unwrap();
     let before = (counter.state(anna).await, lines(&store).await);
     let (fail, heal) = match store.engine() {
-        Engine::Sqlite => (
-            "CREATE TRIGGER fail BEFORE INSERT ON cdrs BEGIN SELECT raise(ABORT, 'no'); END",
-            "DROP TRIGGER fail",
-        ),
-        Engine::Postgres => (
-            "ALTER TABLE cdrs ADD CONSTRAINT fail CHECK (call < 0) NOT VALID",
-            "ALTER TABLE cdrs DROP CONSTRAINT fail",
-        ),
+        Engine::Sqlite => {
+            ("CREATE TRIGGER fail BEFORE INSERT ON cdrs BEGIN SELECT raise(ABORT, 'no'); END", "DROP TRIGGER fail")
+        }
+        Engine::Postgres => {
+            ("ALTER TABLE cdrs ADD CONSTRAINT fail CHECK (call < 0) NOT VALID", "ALTER TABLE cdrs DROP CONSTRAINT fail")
+        }
     };
     by_hand(&store, fail).await;
     let batch = [hold(2, anna, NODE, now), settle(1, now, now, 10_000)];
@@ -273,13 +269,37 @@ async fn a_hand_in_the_books_is_named(store: Store) {
          UPDATE entries SET number = 2 WHERE account_id = {id} AND number = -3"
     );
     let hands = [
-        ("amount", format!("UPDATE entries SET amount = amount + 1 WHERE account_id = {id} AND number = 3"), "entry 3: its content was altered"),
-        ("note", format!("UPDATE entries SET note = 'x' WHERE account_id = {id} AND number = 2"), "entry 2: its content was altered"),
-        ("kind", format!("UPDATE entries SET kind = 'gift' WHERE account_id = {id} AND number = 4"), "entry 4: its content was altered"),
-        ("deleted", format!("DELETE FROM entries WHERE account_id = {id} AND number = 3"), "entry 3: it is missing, entry 4 stands in its place"),
+        (
+            "amount",
+            format!("UPDATE entries SET amount = amount + 1 WHERE account_id = {id} AND number = 3"),
+            "entry 3: its content was altered",
+        ),
+        (
+            "note",
+            format!("UPDATE entries SET note = 'x' WHERE account_id = {id} AND number = 2"),
+            "entry 2: its content was altered",
+        ),
+        (
+            "kind",
+            format!("UPDATE entries SET kind = 'gift' WHERE account_id = {id} AND number = 4"),
+            "entry 4: its content was altered",
+        ),
+        (
+            "deleted",
+            format!("DELETE FROM entries WHERE account_id = {id} AND number = 3"),
+            "entry 3: it is missing, entry 4 stands in its place",
+        ),
         ("swapped", swap, "entry 2: its content was altered"),
-        ("tail cut", format!("DELETE FROM entries WHERE account_id = {id} AND number > 3"), "entry 4: the books end before it, but the account or an anchor knows it"),
-        ("balance", format!("UPDATE accounts SET balance = balance + 1 WHERE id = {id}"), "entry 5: the account's balance or head is not that of its last entry"),
+        (
+            "tail cut",
+            format!("DELETE FROM entries WHERE account_id = {id} AND number > 3"),
+            "entry 4: the books end before it, but the account or an anchor knows it",
+        ),
+        (
+            "balance",
+            format!("UPDATE accounts SET balance = balance + 1 WHERE id = {id}"),
+            "entry 5: the account's balance or head is not that of its last entry",
+        ),
     ];
     assert_eq!(ledger::verify(&store).await.unwrap(), ledger::Verdict { entries: 6, breach: None });
     for table in ["entries", "accounts"] {
