@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 use tollgate_billing::cdr::{Cause, HangupSide, LadderRow};
 use tollgate_sip::token::Tokens;
@@ -40,10 +41,14 @@ pub struct Call {
     pub(crate) hunt: Option<Box<Hunt>>,
     /// What each request of ours is for.
     pub(crate) errands: SmallVec<[(Client, Errand); 2]>,
+    /// Requests to trunks that may want our proof, until they are answered.
+    pub(crate) provable: Vec<(Client, LegId, Bytes)>,
     pub(crate) paid: SmallVec<[PaidLeg; 1]>,
     pub(crate) media: Media,
     pub(crate) timers: Timers,
     pub(crate) transfer: Option<Box<Transfer>>,
+    /// Another call may still give up a leg to this one.
+    pub(crate) finding: Option<Query>,
     /// Forwards and transfers so far.
     pub(crate) hops: u8,
     /// An offer that waits for ports.
@@ -210,17 +215,17 @@ impl Turn<'_> {
     }
 
     /// Sends a final or provisional response.
-    pub fn respond(&mut self, key: ServerKey, status: u16, bytes: bytes::Bytes) {
+    pub fn respond(&mut self, key: ServerKey, status: u16, bytes: Bytes) {
         self.out.push(Action::Respond { key, status, bytes });
     }
 
     /// Sends a request of a dialog in a transaction.
-    pub fn request(&mut self, client: Client, flow: Flow, bytes: bytes::Bytes) {
+    pub fn request(&mut self, client: Client, flow: Flow, bytes: Bytes) {
         self.out.push(Action::Request { client, flow, bytes, in_dialog: true });
     }
 
     /// Sends an INVITE that begins a dialog.
-    pub fn invite(&mut self, client: Client, flow: Flow, bytes: bytes::Bytes) {
+    pub fn invite(&mut self, client: Client, flow: Flow, bytes: Bytes) {
         self.out.push(Action::Request { client, flow, bytes, in_dialog: false });
     }
 }

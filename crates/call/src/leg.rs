@@ -1,5 +1,7 @@
 //! One party's half of a call: its dialog, what it can do, and what is open between it and us.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 use tollgate_media::Leg as Side;
@@ -11,7 +13,7 @@ use tollgate_sip::wire::{Message, Method, Name};
 use tollgate_types::{Flow, Mono};
 
 use crate::event::Client;
-use crate::party::Party;
+use crate::party::{Login, Party};
 use crate::session::Session;
 
 /// Names a leg within its call: 0 is the caller's.
@@ -30,6 +32,8 @@ pub(crate) struct Leg {
     pub state: State,
     /// We own the Call-ID: it was we who invited it. Decides who waits longer after a glare (RFC 3261 §14.1).
     pub invited: bool,
+    /// What we log in with, should it ask inside the dialog.
+    pub login: Option<Arc<Login>>,
     pub can: Abilities,
     pub session: Session,
     /// An INVITE of the peer's that has no final answer yet: the first one, or a re-INVITE.

@@ -15,6 +15,7 @@ mod handover;
 mod hunt;
 mod leg;
 mod media;
+pub mod message;
 mod on;
 mod paid;
 mod party;

@@ -214,6 +214,7 @@ impl Call {
             dialog,
             state: State::Confirmed,
             invited: true,
+            login: branch.login.clone(),
             can: Abilities::of(message),
             session,
             asking: None,

@@ -1,14 +1,19 @@
 //! A refusal that says how to do better: our digest on a trunk's challenge (RFC 3261 §22), a longer session interval
 //! (RFC 4028 §7.3).
 
+use bytes::Bytes;
 use tollgate_sip::digest::{Challenge, Login, Realms};
 use tollgate_sip::header::seconds;
-use tollgate_sip::wire::{Message, Method, Name};
+use tollgate_sip::wire::{Message, Method, Name, Rewrite, prepend_header};
+use tollgate_types::TrunkId;
 
 use crate::action::Note;
 use crate::call::{Call, Turn};
+use crate::errand::Errand;
+use crate::event::Client;
 use crate::hunt::Branch;
-use crate::party::Target;
+use crate::leg::LegId;
+use crate::party::{Party, Target};
 
 /// A second challenge is answered for a stale nonce or a second realm; a third is a game.
 const CHALLENGES_MAX: u8 = 2;
@@ -53,7 +58,53 @@ impl Call {
         }
     }
 
-    /// Our proof, for the trunk's own realm alone: whoever else asks would only crack it at leisure.
+    /// Sends a request inside a dialog, and keeps it where it may be challenged: by a trunk that we log in to.
+    pub(crate) fn send(&mut self, turn: &mut Turn<'_>, id: LegId, client: Client, errand: Errand, bytes: Bytes) {
+        let Some(leg) = self.leg(id) else { return };
+        let flow = leg.dialog.flow;
+        if leg.login.is_some() {
+            self.provable.push((client, id, bytes.clone()));
+        }
+        self.errands.push((client, errand));
+        turn.request(client, flow, bytes);
+    }
+
+    /// A final answer to such a request. Says whether the request went out again with our proof.
+    pub(crate) fn prove_again(&mut self, turn: &mut Turn<'_>, client: Client, status: u16, message: &Message) -> bool {
+        let Some(index) = self.provable.iter().position(|(known, ..)| *known == client) else { return false };
+        let (_, id, bytes) = self.provable.swap_remove(index);
+        if !matches!(status, 401 | 407) {
+            return false;
+        }
+        let Some(login) = self.leg(id).and_then(|leg| leg.login.clone()) else { return false };
+        let Some(Party::Trunk { trunk, .. }) = self.leg(id).map(|leg| leg.party.clone()) else { return false };
+        // The message as the layer sent it had a Via; any will do to read it.
+        let whole = prepend_header(&bytes, Name::Via, "SIP/2.0/UDP invalid;branch=z9hG4bK");
+        let Ok(request) = Message::parse(whole) else { return false };
+        let method = request.cseq().method;
+        let Some((name, proof)) = self.proof(turn, trunk, &login, method.as_str(), request.request_uri(), message)
+        else {
+            return false;
+        };
+        let Some((_, errand)) =
+            self.errands.iter().position(|(known, _)| *known == client).map(|at| self.errands.swap_remove(at))
+        else {
+            return false;
+        };
+        let next = self.next_client();
+        let Some(leg) = self.leg_mut(id) else { return false };
+        leg.dialog.local_seq += 1;
+        if leg.inviting == Some(client) {
+            leg.inviting = Some(next);
+        }
+        let (seq, flow) = (leg.dialog.local_seq, leg.dialog.flow);
+        let again =
+            Rewrite::of(&request).remove(Name::Via).set(Name::CSeq, format!("{seq} {method}")).add(name, proof).build();
+        self.errands.push((next, errand));
+        turn.request(next, flow, again);
+        true
+    }
+
     fn prove(
         &mut self,
         turn: &mut Turn<'_>,
@@ -66,9 +117,22 @@ impl Call {
             return None;
         }
         branch.challenged += 1;
+        self.proof(turn, trunk, &login, Method::Invite.as_str(), &branch.sprout.target, message)
+    }
+
+    /// Our proof, for the trunk's own realm alone: whoever else asks would only crack it at leisure.
+    fn proof(
+        &mut self,
+        turn: &mut Turn<'_>,
+        trunk: TrunkId,
+        login: &crate::party::Login,
+        method: &str,
+        uri: &str,
+        message: &Message,
+    ) -> Option<(Name<'static>, String)> {
         let challenges = Challenge::read(message);
         let realms: Vec<&str> = login.realms.iter().map(|realm| &**realm).collect();
-        // The INVITE went to an address that the trunk's own host was resolved to, and the response came to that request.
+        // The request went to an address that the trunk's own host was resolved to, and the response came to that request.
         let realms = if realms.is_empty() { Realms::FromTrustedHost } else { Realms::Only(&realms) };
         let ours = Login { username: &login.username, password: &login.secret, realms };
         let Some(challenge) = Challenge::choose(&challenges, &ours) else {
@@ -78,6 +142,6 @@ impl Call {
             return None;
         };
         let cnonce = self.tokens.cnonce();
-        Some(challenge.answer(&ours, Method::Invite.as_str(), &branch.sprout.target, &cnonce, 1))
+        Some(challenge.answer(&ours, method, uri, &cnonce, 1))
     }
 }

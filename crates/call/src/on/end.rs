@@ -108,10 +108,9 @@ impl Call {
         if let Some(reason) = reason {
             builder = builder.header(Name::Reason, reason);
         }
-        let (flow, bytes) = (leg.dialog.flow, builder.build());
-        self.errands.push((client, Errand::Bye));
+        let bytes = builder.build();
         self.climb(turn, super::request::ladder_name(id), false, "BYE".to_owned());
-        turn.request(client, flow, bytes);
+        self.send(turn, id, client, Errand::Bye, bytes);
     }
 
     /// Requests of this leg's that were carried across will not be answered from there (RFC 3261 §15.1.2: 487).
@@ -209,6 +208,7 @@ impl Call {
             return;
         }
         let owed = self.paid.iter().any(|paid| paid.is_open() || paid.unsure.is_some())
+            || self.finding.is_some()
             || self.errands.iter().any(|(_, errand)| errand.is_awaited())
             || self.legs.iter().any(|leg| leg.state == State::Leaving || leg.unacked.is_some());
         if !owed {

@@ -27,9 +27,8 @@ impl Call {
             .request(Method::Options)
             .header(Name::Contact, &leg.dialog.contact)
             .header(Name::Accept, crate::say::SDP);
-        let (flow, bytes) = (leg.dialog.flow, builder.build());
-        self.errands.push((client, Errand::Probe(id)));
-        turn.request(client, flow, bytes);
+        let bytes = builder.build();
+        self.send(turn, id, client, Errand::Probe(id), bytes);
     }
 
     /// Whatever it answers, it is there; unless it does not know the dialog, or does not answer (RFC 5057 §5).

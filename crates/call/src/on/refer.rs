@@ -98,6 +98,7 @@ impl Call {
                     transfer.finding = Some(query);
                 }
                 self.timers.arm(Timer::AnswerLate, turn.now + FIND_WAIT);
+                self.finding = Some(query);
                 turn.out.push(Action::Find { query, dialog });
             }
             None => self.transfer_blind(turn),
@@ -130,6 +131,7 @@ impl Call {
 
     /// The other call answered: here is the leg, or there is none.
     pub(crate) fn on_found(&mut self, turn: &mut Turn<'_>, query: Query, handover: Option<Box<Handover>>) {
+        self.finding.take_if(|asked| *asked == query);
         let awaited = self.transfer.as_ref().is_some_and(|transfer| transfer.finding == Some(query));
         if !awaited || self.ending.is_some() {
             // Nobody waits for it any more, and nobody else has it: it is sent home.

@@ -111,8 +111,15 @@ impl Call {
         };
         relayed.abandoned = false;
         self.climb(turn, self.ladder_of(&relayed.to), false, method.to_string());
-        self.errands.push((client, Errand::Relayed(Box::new(relayed))));
-        turn.request(client, flow, bytes);
+        let to = relayed.to.clone();
+        let errand = Errand::Relayed(Box::new(relayed));
+        match to {
+            To::Leg(id) => self.send(turn, id, client, errand, bytes),
+            To::Early(..) => {
+                self.errands.push((client, errand));
+                turn.request(client, flow, bytes);
+            }
+        }
     }
 
     /// A final answer to a request that was carried across.

@@ -93,9 +93,8 @@ impl Call {
             .header(Name::Supported, say::SUPPORTED_DELAYED);
         let builder = leg.session.ask(builder, leg.can.timer, own, least);
         leg.inviting = Some(client);
-        let (flow, bytes) = (leg.dialog.flow, say::with_sdp(builder, Some(body)).build());
-        self.errands.push((client, Errand::Rewire(id)));
-        turn.request(client, flow, bytes);
+        let bytes = say::with_sdp(builder, Some(body)).build();
+        self.send(turn, id, client, Errand::Rewire(id), bytes);
     }
 
     /// 2xx to our re-INVITE.

@@ -15,7 +15,11 @@ impl Call {
         }
         if message.cseq().method == Method::Invite && status < 300 {
             // Also without an errand: repeated, or from a fork after the first.
+            self.provable.retain(|(known, ..)| *known != client);
             return self.on_answer(turn, client, &message, flow);
+        }
+        if self.prove_again(turn, client, status, &message) {
+            return;
         }
         let Some(errand) = self.take_errand(client) else { return };
         match errand {
@@ -31,6 +35,7 @@ impl Call {
 
     /// No response, which counts as `status`: 408 for silence, 503 for a transport that failed.
     pub(crate) fn on_silence(&mut self, turn: &mut Turn<'_>, client: Client, status: u16) {
+        self.provable.retain(|(known, ..)| *known != client);
         let Some(errand) = self.take_errand(client) else { return };
         match errand {
             Errand::Branch => self.on_branch_failed(turn, client, status, None),

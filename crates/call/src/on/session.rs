@@ -59,9 +59,7 @@ impl Call {
             leg.inviting = Some(client);
         }
         let bytes = say::with_sdp(builder, told.filter(|_| !by_update)).build();
-        let flow = leg.dialog.flow;
-        self.errands.push((client, Errand::Refresh(id)));
-        turn.request(client, flow, bytes);
+        self.send(turn, id, client, Errand::Refresh(id), bytes);
     }
 
     /// Our refresh was answered, or was not.

@@ -291,3 +291,32 @@ fn further_media_lines_get_ports_first() {
     house.respond(client, &mut bob, 200, "", Some(&answer));
     assert_eq!(house.statuses(key), [200]);
 }
+
+#[test]
+fn an_update_before_the_answer_reaches_the_branch_that_was_shown() {
+    let (mut house, mut alice, mut bob) = stage();
+    alice.headers.push_str("Supported: 100rel\r\n");
+    let key = house.invite(&mut alice);
+    let (client, _, _) = house.last_sent("INVITE");
+    let body = bob.sdp.clone();
+    house.respond(client, &mut bob, 183, "Require: 100rel\r\nRSeq: 7\r\n", body.as_deref());
+    let shown = house.answer_to(key).clone();
+    alice.learn(&shown);
+    let rack = format!("RAck: {} 1 INVITE\r\n", shown.header(Name::RSeq).unwrap());
+    let prack = alice.request("PRACK", &rack, None);
+    house.request(&alice, prack);
+    let update = alice.request("UPDATE", "", Some(&sdp("198.51.100.1", 41_000)));
+    let asked = house.request(&alice, update);
+    let (update, to, sent) = house.last_sent("UPDATE");
+    assert_eq!((to.peer, sent.to().tag()), (bob.flow().peer, Some("tag-bob")));
+    let changed = bob.sdp.clone().unwrap().replace(" 1 IN", " 2 IN").replace("40000", "42000");
+    house.respond(update, &mut bob, 200, "", Some(&changed));
+    assert_eq!(house.statuses(asked), [200]);
+    assert_eq!(house.media.last().unwrap(), "198.51.100.1:41000<->203.0.113.1:42000");
+    house.respond(client, &mut bob, 200, "", None);
+    assert_eq!(*house.statuses(key).last().unwrap(), 200);
+    assert_eq!(
+        house.media.iter().rev().find(|order| order.contains("<->")).unwrap(),
+        "198.51.100.1:41000<->203.0.113.1:42000"
+    );
+}

@@ -302,3 +302,38 @@ fn requests_inside_the_call_get_their_answers() {
     house.respond(client, &mut bob, 200, "", None);
     assert_eq!(house.statuses(key), [200]);
 }
+
+#[test]
+fn a_trunk_that_asks_again_inside_the_call_gets_our_proof() {
+    let mut house = House::new(Way::Trunks(vec![("one", vec!["203.0.113.1:5060"])]));
+    let realms = Box::new(["carrier.example".into()]);
+    house.login =
+        Some(std::sync::Arc::new(tollgate_call::Login { username: "us".into(), secret: "pw".into(), realms }));
+    let (mut alice, mut one) = (Ua::new("alice", "198.51.100.1:5060"), Ua::new("one", "203.0.113.1:5060"));
+    talking(&mut house, &mut alice, &mut one);
+    let request = alice.request("INVITE", "", Some(&sdp("198.51.100.1", 41_000)));
+    let key = house.request(&alice, request);
+    let (client, _, first) = house.last_sent("INVITE");
+    let challenge =
+        "Proxy-Authenticate: Digest realm=\"carrier.example\", nonce=\"n2\", algorithm=SHA-256, qop=\"auth\"\r\n";
+    house.respond(client, &mut one, 407, challenge, None);
+    let (client, _, second) = house.last_sent("INVITE");
+    assert!(second.header(Name::ProxyAuthorization).is_some());
+    assert_eq!((second.cseq().number, second.body()), (first.cseq().number + 1, first.body()));
+    assert_eq!(second.headers(Name::Via).count(), 1);
+    let body = one.sdp.clone();
+    house.respond(client, &mut one, 200, "", body.as_deref());
+    assert_eq!(house.statuses(key), [200]);
+    let ack = alice.ack(None);
+    house.tell(tollgate_call::Event::Ack { message: ack, flow: alice.flow() });
+    // BYE too; and a phone that challenges us gets nothing.
+    let bye = alice.request("BYE", "", None);
+    house.request(&alice, bye);
+    let (client, _, _) = house.last_sent("BYE");
+    house.respond(client, &mut one, 407, challenge, None);
+    let (client, _, bye) = house.last_sent("BYE");
+    assert!(bye.header(Name::ProxyAuthorization).is_some());
+    house.respond(client, &mut one, 407, challenge, None);
+    house.assert_over();
+    assert_eq!(house.count_sent("BYE"), 2, "once is enough");
+}

@@ -65,12 +65,16 @@ struct Play {
 
 impl Play {
     fn new(trunks: bool, offer: bool, rel100: bool, paid: bool, far: u8) -> Play {
+        Play::numbered(CALL, trunks, offer, rel100, paid, far)
+    }
+
+    fn numbered(id: CallId, trunks: bool, offer: bool, rel100: bool, paid: bool, far: u8) -> Play {
         let way = if trunks {
             Way::Trunks(vec![("one", vec!["203.0.113.1:5060", "203.0.113.2:5060"]), ("two", vec!["203.0.113.3:5060"])])
         } else {
             Way::User("bob", vec!["203.0.113.1:5060", "203.0.113.2:5060"])
         };
-        let mut house = House::new(way);
+        let mut house = House::numbered(id, way, policy(), user("alice", 1));
         house.ways.extend([
             Way::User("carol", vec!["203.0.113.4:5060"]),
             Way::Trunks(vec![("three", vec!["203.0.113.5:5060"])]),
@@ -82,6 +86,7 @@ impl Play {
         // How far the call has come before chance takes over; 0 leaves even that to chance.
         house.prompt = far > 0;
         let mut alice = Ua::new("alice", "198.51.100.1:5060");
+        alice.call_id = format!("call-{id}");
         if !offer {
             alice.sdp = None;
         }
@@ -326,5 +331,66 @@ proptest! {
         }
         play.end();
         play.check();
+    }
+}
+
+/// What two calls do to each other: one gives its party to the other at a random moment, or comes too late for it.
+fn exchange(first: &mut Play, second: &mut Play, late: bool) {
+    let Some((query, dialog)) = first.house.finds.pop() else { return };
+    second.house.tell(Event::Surrender { to: CALL, query, dialog });
+    // One ledger stands behind both.
+    first.house.granted.extend(second.house.granted.clone());
+    if late {
+        first.house.pass(secs(6));
+    }
+    for (_, query, handover) in std::mem::take(&mut second.house.handed) {
+        first.house.tell(Event::Found { query, handover });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn money_that_moves_between_calls_is_settled_once(
+        paid: bool,
+        late: bool,
+        before in prop::collection::vec(step(), 0..6),
+        between in prop::collection::vec(step(), 0..6),
+        after in prop::collection::vec(step(), 0..30),
+    ) {
+        let mut first = Play::new(true, true, false, paid, 3);
+        let mut second = Play::numbered(CallId::from_i64(99), false, true, false, paid, 3);
+        first.learn();
+        second.learn();
+        for step in &before {
+            second.take(step);
+        }
+        let other = &second.alice;
+        let replaces = format!("{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", other.call_id, other.their_tag, other.own_tag);
+        let refer = format!("Refer-To: <sip:x@example.com?Replaces={replaces}>\r\n");
+        let request = first.alice.request("REFER", &refer, None);
+        let alice = first.alice.clone();
+        let key = first.house.request(&alice, request);
+        first.keys.push(key);
+        for step in &between {
+            // The other call answers within the time that anything lingers.
+            first.take(&if let Step::Pass(ms) = step { Step::Pass(ms % 5000) } else { step.clone() });
+        }
+        exchange(&mut first, &mut second, late);
+        for step in &after {
+            first.take(step);
+            second.take(step);
+        }
+        first.end();
+        second.end();
+        let mut records: Vec<(CallId, u8)> =
+            first.house.records.iter().chain(&second.house.records).map(|cdr| (cdr.call_id, cdr.paid_leg)).collect();
+        records.sort_unstable();
+        let all = records.len();
+        records.dedup();
+        prop_assert_eq!(all, records.len(), "no leg is recorded twice");
+        prop_assert!(records.contains(&(CALL, 0)) && records.contains(&(CallId::from_i64(99), 0)));
+        prop_assert_eq!((first.house.done, second.house.done), (1, 1));
     }
 }
