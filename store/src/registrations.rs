@@ -54,6 +54,7 @@ pub struct Row {
 
 /// What happened to a binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a few hundred wait in a batch, most of them whole")]
 pub enum Change {
     /// It is new, or reached otherwise now.
     Put(Row),

@@ -115,7 +115,7 @@ async fn a_call_is_held_answered_extended_and_settled_once(store: Store) {
     let mut counter = Counter::new(&store).await;
     let anna = counter.account("anna", "10.00").await;
     let held = hold(1, anna, NODE, counter.now);
-    let outcome = counter.all(&[held.clone()]).await.unwrap().remove(0);
+    let outcome = counter.all(std::slice::from_ref(&held)).await.unwrap().remove(0);
     assert!(matches!(&outcome, Outcome::Held(held) if held.held == money("0.10")), "{outcome:?}");
     assert_eq!(lines(&store).await, BTreeMap::from([((0, 7), 1), ((1, anna.0), 1)]));
     let again = counter.all(&[held]).await.unwrap().remove(0);
@@ -127,7 +127,7 @@ async fn a_call_is_held_answered_extended_and_settled_once(store: Store) {
     assert!(matches!(extended, Outcome::Extended { .. }), "{extended:?}");
 
     let settled = settle(1, counter.now, counter.now, 30_000);
-    let outcome = counter.all(&[settled.clone()]).await.unwrap().remove(0);
+    let outcome = counter.all(std::slice::from_ref(&settled)).await.unwrap().remove(0);
     let Outcome::Settled(record) = outcome else { panic!("{outcome:?}") };
     assert_eq!((record.sell_cost, record.billed_seconds), (money("0.30"), 30));
     let again = counter.all(&[settled]).await.unwrap().remove(0);
