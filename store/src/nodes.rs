@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 use serde::Serialize;
 use tollgate_types::Wall;
 
@@ -39,6 +41,10 @@ pub struct Life {
 pub async fn begin(store: &Store, name: &str) -> Result<Life> {
     let now = store.now().await?;
     let writing = store.begin().await?;
+    if store.engine() == Engine::Postgres {
+        // Two new nodes would count to the same number.
+        writing.execute_unprepared("LOCK TABLE nodes IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
     let known = node::Entity::find().filter(node::Column::Name.eq(name)).one(&*writing).await?;
     let id = match known {
         Some(node) => node.id,

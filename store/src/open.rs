@@ -1,5 +1,8 @@
 //! Opening the store: which engine, its connections, its key.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub const SQLITE_FILE: &str = "tollgate.db";
 
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// Ours among the server's advisory locks.
+const MIGRATION_LOCK: i64 = 0x746f_6c6c_6761_7465;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -102,6 +107,7 @@ impl Store {
         let place = Place::parse(&options.url, &options.data_dir)?;
         let (engine, read, write) = match &place {
             Place::File(path) => {
+                private(path)?;
                 let write = sqlite(path, 1, false).await?;
                 (Engine::Sqlite, None, write)
             }
@@ -111,7 +117,7 @@ impl Store {
             }
         };
         if options.migrate {
-            tollgate_migrations::up(&write).await?;
+            migrate(engine, &write).await?;
         } else {
             let missing = tollgate_migrations::pending(&write).await?;
             if let Some(first) = missing.first() {
@@ -261,15 +267,48 @@ impl Place {
     }
 }
 
+/// Brings the schema up to date, one node at a time.
+async fn migrate(engine: Engine, write: &DatabaseConnection) -> Result<()> {
+    let turn = match engine {
+        Engine::Sqlite => None,
+        Engine::Postgres => {
+            let turn = write.begin().await?;
+            turn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+            Some(turn)
+        }
+    };
+    tollgate_migrations::up(write).await?;
+    match turn {
+        Some(turn) => Ok(turn.commit().await?),
+        None => Ok(()),
+    }
+}
+
+/// Makes the embedded database's file so that only its owner reads it; SQLite gives its log the same mode.
+fn private(path: &Path) -> Result<()> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(Error::File { path: path.to_owned(), source }),
+    }
+}
+
 /// One connection that may write, without pen or key: for filling an empty database.
 pub(crate) async fn connect_alone(options: &Options) -> Result<DatabaseConnection> {
     match Place::parse(&options.url, &options.data_dir)? {
-        Place::File(path) => sqlite(&path, 1, false).await,
+        Place::File(path) => {
+            private(&path)?;
+            sqlite(&path, 1, false).await
+        }
         Place::Server(server) => server_pool(&server, 1).await,
     }
 }
 
 async fn server_pool(server: &PgConnectOptions, connections: u32) -> Result<DatabaseConnection> {
+    // A pool would go on trying until its time is over; whoever starts wants to hear at once what is wrong.
+    let first = server.connect().await.map_err(|error| Error::Unreachable(error.to_string()))?;
+    sqlx::Connection::close(first).await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(CONNECT_TIMEOUT)
@@ -317,6 +356,8 @@ fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -329,5 +370,48 @@ mod tests {
             let Err(error) = parse(url) else { panic!("{url} was taken") };
             assert!(!error.to_string().contains("hidden"), "{error}");
         }
+    }
+
+    async fn refused(options: Options) -> String {
+        Store::open(options).await.err().expect("it must not open").to_string()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_does_not_fit_is_refused_with_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = || Options::embedded(folder.path());
+        let behind = refused(Options { migrate: false, ..options() }).await;
+        assert!(behind.starts_with("the database lacks 5 schema change(s), the first is m20261122_000001"), "{behind}");
+
+        let store = Store::open(options()).await.unwrap();
+        assert_eq!(std::fs::metadata(store.file().unwrap()).unwrap().permissions().mode() & 0o777, 0o600);
+        let key = folder.path().join(crate::seal::KEY_FILE);
+        let secret = |store: Store| async move {
+            let ha1 = tollgate_routing::Ha1s { md5: [1; 16], sha256: [2; 32], sha512_256: [3; 32] };
+            let secret = crate::users::NewSecret { realm: "r".into(), ha1 };
+            let terms = crate::users::UserTerms::new("anna");
+            let payer = crate::users::Payer::Own(Box::default());
+            crate::users::create(&store, &crate::testing::by(1), &terms, payer, Some(secret)).await.unwrap();
+            store.close().await.unwrap();
+        };
+        store.close().await.unwrap();
+        // Nothing is sealed yet: another key strands nothing.
+        std::fs::remove_file(&key).unwrap();
+        secret(Store::open(options()).await.unwrap()).await;
+
+        let kept = std::fs::read(&key).unwrap();
+        std::fs::remove_file(&key).unwrap();
+        let missing = refused(options()).await;
+        assert!(missing.ends_with("the database holds 1 secret(s) sealed with it: put the key back"), "{missing}");
+        assert!(!key.exists(), "no new key is made in its place");
+        let wrong = refused(Options { key: KeySource::Given([9; 32]), ..options() }).await;
+        assert_eq!(wrong, "the seal key does not fit this database: its secrets were sealed with another key");
+        std::fs::write(&key, kept).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(refused(options()).await.ends_with("can be read by others (mode 0644): chmod 600 it"));
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        Store::open(Options { migrate: false, ..options() }).await.unwrap();
+        let nowhere = refused(Options { url: "postgres://u:p@127.0.0.1:1/d".into(), ..options() }).await;
+        assert!(nowhere.starts_with("the database cannot be reached: "), "{nowhere}");
     }
 }
