@@ -2,6 +2,16 @@
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tollgate_settings::{Profile, Row, Values, describe};
+use tollgate_store::{By, settings};
+
+use super::outcome::Refused;
+use super::{Answer, Ops};
+use crate::snapshots::PROFILE_MARK;
+
+/// A profile that takes protections away, for a test and no longer.
+const NEEDS_FORCE: Profile = Profile::Loadtest;
 
 /// `config …`
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]
@@ -41,4 +51,127 @@ pub enum Config {
         #[serde(default)]
         force: bool,
     },
+}
+
+impl Ops {
+    pub(super) async fn config(&self, by: &By, config: Config) -> Answer {
+        match config {
+            Config::List => {
+                let values = self.values().await?;
+                Ok(self.registry.rows().iter().map(|row| shown(row, &values)).collect())
+            }
+            Config::Get { name } => {
+                let row = self.registry.find(&name).map_err(Refused::because)?;
+                Ok(shown(row, &self.values().await?))
+            }
+            Config::Set { name, value } => self.set_setting(by, &name, &value).await,
+            Config::Unset { name } => {
+                let row = self.unpinned(&name).await?;
+                settings::unset(&self.store, by, row.name).await?;
+                self.settings_changed().await?;
+                Ok(Value::Null)
+            }
+            Config::Describe { name } => {
+                let row = self.registry.find(&name).map_err(Refused::because)?;
+                Ok(Value::String(describe::describe(row, &self.values().await?.get(row)).trim_end().to_owned()))
+            }
+            Config::Profile { profile, force } => self.choose_profile(by, &profile, force).await,
+        }
+    }
+
+    async fn set_setting(&self, by: &By, name: &str, text: &str) -> Answer {
+        let (row, value) = self.registry.parse(name, text).map_err(Refused::because)?;
+        self.unpinned(name).await?;
+        let stored = value.print(row);
+        settings::set(&self.store, by, row.name, &stored).await?;
+        self.settings_changed().await?;
+        let is_as_typed = row.name.eq_ignore_ascii_case(name.trim()) && stored == text.trim();
+        Ok(if is_as_typed { Value::Null } else { Value::String(format!("{} = {stored}", row.name)) })
+    }
+
+    async fn choose_profile(&self, by: &By, name: &str, force: bool) -> Answer {
+        let profile: Profile = name.parse().map_err(Refused::because)?;
+        if profile == NEEDS_FORCE && !force {
+            return Err(Refused(format!("profile {name} takes protections away: say --force if that is meant")));
+        }
+        settings::choose_profile(&self.store, by, PROFILE_MARK, profile.name()).await?;
+        self.settings_changed().await?;
+        Ok(Value::Null)
+    }
+
+    /// A setting that the configuration file leaves to operators.
+    async fn unpinned(&self, name: &str) -> Result<&'static Row, Refused> {
+        let row = self.registry.find(name).map_err(Refused::because)?;
+        if self.values().await?.is_pinned(row) {
+            return Err(Refused(format!("{} is pinned in the configuration file, section [policy]", row.name)));
+        }
+        Ok(row)
+    }
+
+    async fn settings_changed(&self) -> Result<(), Refused> {
+        match &self.house {
+            Some(house) => Ok(self.snapshots.refresh_settings(house).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A setting as `get` and `list` show it.
+fn shown(row: &'static Row, values: &Values) -> Value {
+    let (value, default) = (values.get(row), row.default_value());
+    let hardened = row.hardened.map(tollgate_settings::Value::from);
+    json!({
+        "name": row.name,
+        "value": json!(value.json(row)),
+        "default": json!(default.json(row)),
+        "hardened": hardened.as_ref().map(|value| json!(value.json(row))),
+        "pinned": values.is_pinned(row),
+        "aliases": row.aliases.iter().map(|alias| alias.name).collect::<Vec<_>>(),
+        "group": row.group(),
+        "help": row.help,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Desk;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_stored_is_told_where_it_differs_and_pins_hold() {
+        let desk = Desk::with_pins(&[("digest.algorithms", "sha")]).await;
+        //  command, what is told
+        for (words, told) in [
+            ("config set credit.min_talk 20s", Ok(Value::Null)),
+            ("config set CREDIT.MIN_TALK 30", Ok("credit.min_talk = 30s".into())),
+            ("config set maxdyndailycredit_multiplier 4", Ok("credit.dynamic.multiplier = 4".into())),
+            (
+                "config set digest.algorithms both",
+                Err("digest.algorithms is pinned in the configuration file, section [policy]"),
+            ),
+            (
+                "config unset digest.algorithms",
+                Err("digest.algorithms is pinned in the configuration file, section [policy]"),
+            ),
+            ("config profile loadtest", Err("profile loadtest takes protections away: say --force if that is meant")),
+            ("config profile hardened", Ok(Value::Null)),
+        ] {
+            assert_eq!(desk.ask(words).await.map_err(|refused| refused.0), told.map_err(str::to_owned), "{words}");
+        }
+        let got = desk.ask("config get minpwdlength").await.unwrap();
+        assert_eq!(
+            (&got["name"], &got["value"], &got["default"]),
+            (&json!("digest.password_min"), &json!(16), &json!(12))
+        );
+        assert!(desk.ask("config list").await.unwrap().as_array().unwrap().len() > 20);
+        assert!(
+            desk.ask("config set credit.min_talk soon")
+                .await
+                .unwrap_err()
+                .0
+                .starts_with("credit.min_talk = \"soon\": expected")
+        );
+        desk.ask("config unset credit.min_talk").await.unwrap();
+        assert_eq!(desk.ask("config get credit.min_talk").await.unwrap()["value"], 10);
+    }
 }

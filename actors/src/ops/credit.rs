@@ -2,6 +2,13 @@
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tollgate_billing::ledger::{self, EntryKind, What};
+use tollgate_store::users;
+use tollgate_types::Money;
+
+use super::field::{self, Misfit};
+use super::{Answer, Ops};
 
 /// `credit …`
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]
@@ -19,4 +26,25 @@ pub enum Credit {
         #[serde(default)]
         note: Option<String>,
     },
+}
+
+const NOTE_MOST: usize = 500;
+
+impl Ops {
+    pub(super) async fn credit(&self, credit: Credit) -> Answer {
+        let Credit::Add { name, amount: text, note } = credit;
+        let amount = field::amount("AMOUNT", &text)?;
+        if amount == Money::ZERO {
+            return Err(field::wrong("AMOUNT", &text, "an amount other than zero").into());
+        }
+        let note = note.unwrap_or_default();
+        if note.len() > NOTE_MOST || note.chars().any(char::is_control) {
+            return Err(Misfit::new("note", format!("one line of at most {NOTE_MOST} bytes is expected")).into());
+        }
+        let user = users::named(&self.store, &name).await?;
+        let (account, kind) = (user.account, EntryKind::Credit);
+        self.ask_one(What::Credit(ledger::Credit { account, amount, kind, note, force: false })).await?;
+        self.tell_funds(account);
+        Ok(Value::Null)
+    }
 }

@@ -20,8 +20,119 @@ pub mod user;
 
 pub mod outcome;
 
+mod backup;
+mod field;
+mod living;
+mod shown;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod testing;
+mod till;
+
+use std::sync::Arc;
+
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tollgate_billing::policy::{Policy, Rules};
+use tollgate_settings::{Registry, Values};
+use tollgate_store::{By, Store};
+
+use crate::clock::Clock;
+use crate::placement::CallIds;
+use crate::premises::Premises;
+use crate::snapshots::Snapshots;
+use outcome::{ProgressSink, Refused};
+
+/// The operator's desk. With a house it acts on the living platform; without one it works on the database alone.
+pub struct Ops {
+    store: Store,
+    snapshots: Arc<Snapshots>,
+    house: Option<Arc<Premises>>,
+    registry: Arc<Registry>,
+    clock: Clock,
+    /// Names for asks of the ledger that no call makes.
+    keys: CallIds,
+}
+
+/// What a request comes to.
+type Answer = Result<Value, Refused>;
+
+/// Commands without a server mint ids as this node, which never runs.
+const NO_NODE: u16 = 0x3ff;
+
+impl Ops {
+    /// `house` is `None` where no server runs.
+    pub fn new(
+        store: Store,
+        snapshots: Arc<Snapshots>,
+        house: Option<Arc<Premises>>,
+        registry: Arc<Registry>,
+        clock: Clock,
+    ) -> Ops {
+        let node = house.as_ref().map_or(NO_NODE, |house| u16::try_from(house.node & 0x3ff).unwrap_or(NO_NODE));
+        Ops { store, snapshots, house, registry, clock, keys: CallIds::new(node) }
+    }
+
+    /// Does what `by` wants, whole or not at all. Null where there is nothing to tell.
+    pub async fn run(&self, request: Request, by: &str, progress: ProgressSink) -> Answer {
+        let by = By { who: by.to_owned(), at: self.clock.wall() };
+        match request {
+            Request::Config(config) => self.config(&by, config).await,
+            Request::User(user) => self.user(&by, user, &progress).await,
+            Request::Credit(credit) => self.credit(credit).await,
+            Request::Trunk(trunk) => self.trunk(&by, trunk).await,
+            Request::Deck(deck) => self.deck(&by, deck, &progress).await,
+            Request::Calendar(calendar) => self.calendar(&by, calendar).await,
+            Request::Currency(currency::Currency::Rate(rate)) => self.currency_rate(&by, rate).await,
+            Request::Route(route) => self.route(&by, route).await,
+            Request::Did(did) => self.did(&by, did).await,
+            Request::Call(call) => self.call(&by, call).await,
+            Request::Cdr(cdr) => self.cdr(cdr, &progress).await,
+            Request::Ledger(ledger) => self.ledger(ledger).await,
+            Request::Registration(registration) => self.registration(&by, registration).await,
+            Request::Explain(explain) => self.explain(explain).await,
+            Request::Backup(backup) => self.backup(&by, backup).await,
+        }
+    }
+
+    /// The settings in force.
+    async fn values(&self) -> Result<Values, Refused> {
+        match &self.house {
+            Some(house) => Ok(Values::clone(&house.settings.load())),
+            None => Ok(self.snapshots.settings().await?),
+        }
+    }
+
+    /// What the ledger decides by.
+    async fn rules(&self) -> Result<Arc<Rules>, Refused> {
+        if self.house.is_some() {
+            return Ok(self.snapshots.rules.load_full());
+        }
+        Ok(Arc::new(Rules {
+            policy: Policy::read(&self.values().await?, self.snapshots.currency),
+            calendar: Arc::new(tollgate_store::calendar::get(&self.store).await?),
+            exchange: Arc::new(tollgate_store::currency::table(&self.store).await?),
+        }))
+    }
+
+    /// Users, accounts, trunks, numbers or routes changed.
+    async fn directory_changed(&self) -> Result<(), Refused> {
+        match &self.house {
+            Some(house) => Ok(self.snapshots.refresh_directory(house).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Decks, calendar or currencies changed.
+    async fn prices_changed(&self) -> Result<(), Refused> {
+        match &self.house {
+            Some(house) => Ok(self.snapshots.refresh_prices(house).await?),
+            None => Ok(()),
+        }
+    }
+}
 
 /// One thing an operator wants, with the noun first.
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]

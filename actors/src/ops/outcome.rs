@@ -25,6 +25,12 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+impl From<tollgate_store::Error> for Refused {
+    fn from(error: tollgate_store::Error) -> Refused {
+        Refused::because(error)
+    }
+}
+
 /// How far a long operation has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {

@@ -2,6 +2,13 @@
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tollgate_routing::route::{Band, Route as Row};
+use tollgate_store::{By, routes, trunks};
+use tollgate_types::RouteId;
+
+use super::field::{self, Misfit, Read};
+use super::{Answer, Ops};
 
 /// `route …`
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]
@@ -43,4 +50,61 @@ pub struct Add {
     #[arg(long)]
     #[serde(default)]
     pub emergency: bool,
+}
+
+/// Between what is meant to be first and what is meant to be last.
+const PRIORITY: u16 = 10;
+
+impl Ops {
+    pub(super) async fn route(&self, by: &By, route: Route) -> Answer {
+        match route {
+            Route::Add(add) => {
+                let prefix = field::read("prefix", &add.prefix)?;
+                let band = add.band.as_deref().map_or(Ok(Band::All), band)?;
+                let trunk =
+                    trunks::named(&self.store, &add.trunk).await.map_err(|error| Misfit::new("trunk", error))?;
+                let row = Row {
+                    id: RouteId(0),
+                    prefix,
+                    trunk: trunk.id,
+                    priority: add.priority.unwrap_or(PRIORITY),
+                    weight: add.weight.unwrap_or(0),
+                    band,
+                    emergency: add.emergency,
+                    enabled: true,
+                };
+                routes::add(&self.store, by, &row).await?;
+            }
+            Route::List => return self.list_routes().await,
+            Route::Remove { id } => routes::remove(&self.store, by, RouteId(id)).await?,
+        }
+        self.directory_changed().await?;
+        Ok(Value::Null)
+    }
+
+    async fn list_routes(&self) -> Answer {
+        let names: Vec<_> = trunks::list(&self.store).await?.into_iter().map(|row| (row.id, row.terms.name)).collect();
+        let rows = routes::list(&self.store).await?.into_iter().map(|row| {
+            let trunk = names.iter().find(|(id, _)| *id == row.trunk).map(|(_, name)| name);
+            json!({
+                "id": row.id,
+                "prefix": row.prefix,
+                "trunk": trunk,
+                "priority": row.priority,
+                "weight": row.weight,
+                "band": match row.band { Band::All => "all", Band::Peak => "peak", Band::OffPeak => "offpeak" },
+                "emergency": row.emergency,
+            })
+        });
+        Ok(rows.collect())
+    }
+}
+
+fn band(text: &str) -> Read<Band> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "all" => Ok(Band::All),
+        "peak" => Ok(Band::Peak),
+        "offpeak" | "off-peak" => Ok(Band::OffPeak),
+        _ => Err(field::wrong("band", text, "all, peak or offpeak")),
+    }
 }

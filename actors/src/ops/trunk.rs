@@ -1,7 +1,18 @@
 //! Trunks: peers that send us calls (ingress) or take calls from us (egress).
 
+mod said;
+
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tollgate_billing::hold::Holder;
+use tollgate_routing::trunk::NumberFrom;
+use tollgate_store::trunks::{self, Direction, TrunkRow, TrunkTerms};
+use tollgate_store::{By, accounts, decks};
+
+use super::outcome::Refused;
+use super::{Answer, Ops};
+use said::Said;
 
 /// `trunk …`
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]
@@ -86,10 +97,10 @@ pub struct Terms {
     /// Simultaneous calls
     #[arg(long, value_name = "N")]
     pub max_lines: Option<String>,
-    /// How called numbers are written: plus, e164, national, as-is
+    /// How called numbers are written: e164, plus, national, international; then -DIGITS to strip, +DIGITS to add
     #[arg(long, value_name = "FORMAT")]
     pub number_format: Option<String>,
-    /// How caller ids are written: plus, e164, national, as-is
+    /// How caller ids are written: e164, plus, national, international, anonymous, fixed:NUMBER
     #[arg(long, value_name = "FORMAT")]
     pub cli_format: Option<String>,
     /// The caller id of callers without a number
@@ -113,4 +124,154 @@ pub struct Terms {
     /// Whether it is used at all
     #[arg(long, value_name = "true|false")]
     pub enabled: Option<String>,
+}
+
+impl Ops {
+    pub(super) async fn trunk(&self, by: &By, trunk: Trunk) -> Answer {
+        match trunk {
+            Trunk::Add(add) => self.add_trunk(by, &add).await,
+            Trunk::Show { name } => {
+                let trunk = trunks::named(&self.store, &name).await?;
+                self.show_trunk(&trunk).await
+            }
+            Trunk::List => {
+                let mut rows = Vec::new();
+                for trunk in trunks::list(&self.store).await? {
+                    rows.push(self.brief_trunk(&trunk).await?);
+                }
+                Ok(Value::Array(rows))
+            }
+            Trunk::Set(set) => self.set_trunk(by, &set).await,
+            Trunk::Remove { name } => {
+                trunks::remove(&self.store, by, &name).await?;
+                self.directory_changed().await?;
+                Ok(Value::Null)
+            }
+        }
+    }
+
+    async fn add_trunk(&self, by: &By, add: &Add) -> Answer {
+        said::check_name(&add.name)?;
+        let direction = if add.ingress { Direction::Ingress } else { Direction::Egress };
+        let said = Said::read(self, direction, &add.terms).await?;
+        let mut terms = TrunkTerms::new(&add.name, direction, "");
+        let enabled = said.enabled;
+        let secret = said.lay_over(&mut terms, false, &self.snapshots.host.domain)?;
+        trunks::create(&self.store, by, &terms, secret).await?;
+        if enabled == Some(false) {
+            trunks::set_enabled(&self.store, by, &add.name, false).await?;
+        }
+        self.directory_changed().await?;
+        Ok(Value::Null)
+    }
+
+    async fn set_trunk(&self, by: &By, set: &Set) -> Answer {
+        let known = trunks::named(&self.store, &set.name).await?;
+        let said = Said::read(self, known.terms.direction, &set.terms).await?;
+        let enabled = said.enabled;
+        let mut terms = known.terms.clone();
+        let secret = said.lay_over(&mut terms, known.has_secret, &self.snapshots.host.domain)?;
+        let edit = move |now: &mut TrunkTerms| {
+            *now = terms;
+            Ok(())
+        };
+        trunks::edit(&self.store, by, &set.name, secret, edit).await?;
+        if let Some(enabled) = enabled {
+            trunks::set_enabled(&self.store, by, &set.name, enabled).await?;
+        }
+        self.directory_changed().await?;
+        Ok(Value::Null)
+    }
+
+    async fn brief_trunk(&self, trunk: &TrunkRow) -> Answer {
+        let terms = &trunk.terms;
+        let account = match terms.account {
+            Some(account) => Some(accounts::get(&self.store, account).await?.name),
+            None => None,
+        };
+        let deck = match terms.deck {
+            Some(deck) => Some(decks::get(&self.store, deck).await?.deck.name),
+            None => None,
+        };
+        Ok(json!({
+            "name": terms.name,
+            "direction": terms.direction.name(),
+            "address": terms.address,
+            "account": account,
+            "deck": deck,
+            "max_lines": terms.max_lines,
+            "lines_in_use": self.trunk_lines(trunk).await?,
+            "enabled": trunk.disabled_at.is_none(),
+            "well": self.is_well(trunk),
+        }))
+    }
+
+    async fn show_trunk(&self, trunk: &TrunkRow) -> Answer {
+        let mut fields = self.brief_trunk(trunk).await?;
+        let terms = &trunk.terms;
+        let common = json!({
+            "username": terms.username,
+            "has_password": trunk.has_secret,
+            "caller_id": terms.default_number.as_ref().map(|number| number.digits()),
+            "country": terms.country.map(|country| country.to_string()),
+            "disabled_at": trunk.disabled_at,
+            "created_at": trunk.created_at,
+        });
+        let of_direction = match terms.direction {
+            Direction::Ingress => json!({
+                "auth": terms.auth.name(),
+                "prefix": terms.prefix,
+                "did_in": if terms.did_in == NumberFrom::To { "to" } else { "uri" },
+                "trusted_identity": terms.trusted_identity,
+            }),
+            Direction::Egress => json!({
+                "realms": terms.realms,
+                "number_format": terms.number_format.to_string(),
+                "cli_format": terms.cli_format.to_string(),
+                "register": terms.register,
+                "options_interval": terms.health_every.map(|every| every.as_secs()),
+                "health": self.health(trunk),
+            }),
+        };
+        for more in [common, of_direction] {
+            if let (Value::Object(fields), Value::Object(more)) = (&mut fields, more) {
+                fields.extend(more);
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Lines as they are in the books, the same on every node.
+    async fn trunk_lines(&self, trunk: &TrunkRow) -> Result<u32, Refused> {
+        match (trunk.terms.direction, self.living()) {
+            // The way out is chosen after the hold: its lines are counted where its calls live.
+            (Direction::Egress, Some(house)) => Ok(house.trunks.health(trunk.id).in_use),
+            (Direction::Egress, None) => Ok(0),
+            (Direction::Ingress, _) => Ok(accounts::lines_in_use(&self.store, Holder::Trunk(trunk.id)).await?),
+        }
+    }
+
+    /// Does it answer? Null where nobody asks it.
+    fn is_well(&self, trunk: &TrunkRow) -> Option<bool> {
+        let house = self.living().filter(|_| trunk.terms.direction == Direction::Egress)?;
+        Some(house.trunks.health(trunk.id).well)
+    }
+
+    fn health(&self, trunk: &TrunkRow) -> Value {
+        let Some(house) = self.living() else { return Value::Null };
+        let record = house.trunks.record(trunk.id);
+        let (attempts, answered, failed) = record.totals();
+        let health = record.health();
+        let rests_until = health.rest_demanded.max(health.rest_inferred);
+        let now = house.clock.mono();
+        let rests_for = rests_until.filter(|until| *until > now).map(|until| until.since(now).as_secs());
+        json!({
+            "well": health.well,
+            "registered": record.is_registered(),
+            "attempts": attempts,
+            "answered": answered,
+            "failed": failed,
+            "rests_for": rests_for,
+        })
+    }
 }

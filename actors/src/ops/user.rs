@@ -1,7 +1,24 @@
 //! Users: who logs in and registers, the account that pays for them, and their limits.
 
+mod import;
+mod report;
+mod said;
+
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tollgate_billing::ledger::What;
+use tollgate_billing::{AccountKind, Cause};
+use tollgate_store::users::{self, Payer, UserRow};
+use tollgate_store::{By, accounts};
+use tollgate_types::{AccountId, Money, Rule};
+
+use super::field::{self, Misfit};
+use super::outcome::{ProgressSink, Refused};
+use super::{Answer, Ops};
+use said::{New, Said};
+
+pub(super) use said::{deck as deck_named, ha1s};
 
 /// `user …`
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]
@@ -28,7 +45,7 @@ pub enum User {
         /// The user's name
         name: String,
     },
-    /// Remove a user who never made a paid call; others can only be disabled
+    /// Remove a user; an account with entries stays in the books
     Remove {
         /// The user's name
         name: String,
@@ -150,4 +167,119 @@ pub struct Terms {
     /// How the user proves who it is
     #[arg(long, value_name = "MODE")]
     pub auth: Option<String>,
+}
+
+impl Ops {
+    pub(super) async fn user(&self, by: &By, user: User, progress: &ProgressSink) -> Answer {
+        match user {
+            User::Add(add) => self.add_user(by, &add).await,
+            User::Show { name } => self.show_user(&name).await,
+            User::List => self.list_users().await,
+            User::Set(set) => self.set_user(by, &set).await,
+            User::Disable { name } => self.disable_user(by, &name).await,
+            User::Enable { name } => self.enable_user(by, &name).await,
+            User::Remove { name } => self.remove_user(by, &name).await,
+            User::AcceptDay { name, date } => self.accept_day(&name, &date).await,
+            User::Import(csv) => self.import_users(by, &csv, progress).await,
+        }
+    }
+
+    async fn add_user(&self, by: &By, add: &Add) -> Answer {
+        let New { terms, payer, secret, opening, shown } = self.read_new_user(add).await?;
+        let made = users::create(&self.store, by, &terms, payer, Some(secret)).await?;
+        self.open_new(by, std::slice::from_ref(&made), &[opening]).await?;
+        self.directory_changed().await?;
+        Ok(shown.map_or(Value::Null, |password| json!({ "name": made.terms.name, "password": password })))
+    }
+
+    /// Enters opening balances of users just made; if that fails, they were never there.
+    async fn open_new(&self, by: &By, made: &[UserRow], openings: &[Option<Money>]) -> Result<(), Refused> {
+        let pairs = made.iter().zip(openings);
+        let opening: Vec<(AccountId, Money)> =
+            pairs.filter_map(|(user, amount)| Some((user.account, (*amount)?))).collect();
+        let Err(refused) = self.open_balances(&opening).await else { return Ok(()) };
+        for user in made {
+            users::remove(&self.store, by, &user.terms.name).await?;
+        }
+        Err(refused)
+    }
+
+    async fn set_user(&self, by: &By, set: &Set) -> Answer {
+        let user = users::named(&self.store, &set.name).await?;
+        let said = Said::read(self, &set.terms).await?;
+        let secret = match &set.terms.password {
+            Some(password) => Some(self.secret_of(&user.terms.name, password).await?),
+            None => None,
+        };
+        let changed = users::edit(&self.store, by, &set.name, |user, account| {
+            said.lay_over(user, account);
+            Ok(())
+        });
+        let user = changed.await?;
+        if let Some(secret) = secret {
+            users::set_secret(&self.store, by, &set.name, &secret).await?;
+        }
+        self.directory_changed().await?;
+        self.tell_funds(user.account);
+        Ok(Value::Null)
+    }
+
+    async fn disable_user(&self, by: &By, name: &str) -> Answer {
+        let user = users::disable(&self.store, by, name).await?;
+        let account = self.account_by_trunk(&user).await?;
+        if let Some(account) = account {
+            accounts::disable(&self.store, by, account).await?;
+        }
+        self.directory_changed().await?;
+        let rule = if account.is_some() { Rule::AccountDisabled } else { Rule::UserDisabled };
+        self.put_out(user.id, account, Cause::Rule(rule)).await?;
+        Ok(Value::Null)
+    }
+
+    async fn enable_user(&self, by: &By, name: &str) -> Answer {
+        let user = users::enable(&self.store, by, name).await?;
+        if let Some(account) = self.account_by_trunk(&user).await? {
+            accounts::enable(&self.store, by, account).await?;
+        }
+        self.directory_changed().await?;
+        Ok(Value::Null)
+    }
+
+    /// The account that stands and falls with this user: of one whose calls come by trunks or from customers below.
+    async fn account_by_trunk(&self, user: &UserRow) -> Result<Option<AccountId>, Refused> {
+        let account = accounts::get(&self.store, user.account).await?;
+        let is_own = account.row.terms.kind != AccountKind::EndUser;
+        Ok(is_own.then_some(user.account))
+    }
+
+    async fn remove_user(&self, by: &By, name: &str) -> Answer {
+        let user = users::remove(&self.store, by, name).await?;
+        self.directory_changed().await?;
+        self.put_out(user.id, None, Cause::Rule(Rule::UserDisabled)).await?;
+        Ok(Value::Null)
+    }
+
+    async fn accept_day(&self, name: &str, date: &str) -> Answer {
+        let day = field::read("DATE", date)?;
+        let user = users::named(&self.store, name).await?;
+        self.ask_one(What::AcceptDay { account: user.account, day }).await?;
+        self.tell_funds(user.account);
+        Ok(Value::Null)
+    }
+
+    /// The account of `NAME`, as options that name a payer mean it.
+    pub(super) async fn account_of(&self, field: &'static str, name: &str) -> Result<AccountId, Misfit> {
+        Ok(users::named(&self.store, name).await.map_err(|error| Misfit::new(field, error))?.account)
+    }
+
+    async fn payer_shared(&self, add: &Add, name: &str) -> Result<Payer, Misfit> {
+        let account = self.account_of("account", name).await?;
+        if add.credit.is_some() {
+            return Err(Misfit::new(
+                "credit",
+                format!("the account of {name} has its balance already; use credit add"),
+            ));
+        }
+        Ok(Payer::Shared(account))
+    }
 }
