@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let (common, asked) = arguments.split();
     match asked {
         Ok(Own::Serve) => serve::run(&config),
+        Ok(Own::Demo) => demo::run(),
         Ok(Own::Check) => cli::say(&config.check_report()),
         Ok(Own::Migrate) => cli::done(platform::migrate(&config)),
         Ok(Own::Restore(file)) => cli::done(platform::restore(&config, &file)),

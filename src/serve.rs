@@ -4,10 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix::System;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_actors::premises::Premises;
-use tollgate_web::{Listening, Readiness, Ready};
+use tollgate_web::{Listening, Readiness, Ready, ServerHandle};
 
 use crate::config::Config;
 use crate::control::Door;
@@ -49,28 +49,47 @@ pub fn log_to_stderr(filter: &str) {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
 }
 
-async fn attend(config: &Config, platform: Platform, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Result<(), NoStart> {
-    let listening = Listening { web: Some(config.web.listen), metrics: config.metrics.listen };
-    let gauges = platform.house.clone();
-    let readiness = Arc::new(Open(platform.house.clone()));
-    let web = tollgate_web::serve(&listening, readiness, metrics, move || show_gauges(&gauges))
-        .map_err(|error| NoStart(error.to_string()))?;
-    let door = Door::bind(&config.control_socket())
-        .map_err(|error| NoStart(format!("control.socket {}: {error}", config.control_socket().display())))?;
-    let ops = platform.ops.clone();
-    let guard = platform.runtime().enter();
-    let served = door.serve(ops);
-    drop(guard);
-    served.map_err(|error| NoStart(format!("control.socket: {error}")))?;
+async fn attend(config: &Config, platform: Platform, metrics: PrometheusHandle) -> Result<(), NoStart> {
+    let doors = Doors::open(config, &platform, metrics)?;
     announce(&platform);
     wait_for_the_end(&platform).await;
-    tracing::info!("no new calls; running ones are drained");
-    platform.close().await;
-    for server in web {
-        server.stop(false).await;
-    }
-    drop(door);
+    doors.close_with(platform).await;
     Ok(())
+}
+
+/// What listens beside the SIP sockets: web, metrics, and the control socket.
+pub struct Doors {
+    web: Vec<ServerHandle>,
+    control: Door,
+}
+
+impl Doors {
+    /// Opens them all, or says which one cannot be. Within an actix system.
+    pub fn open(config: &Config, platform: &Platform, metrics: PrometheusHandle) -> Result<Doors, NoStart> {
+        let listening = Listening { web: Some(config.web.listen), metrics: config.metrics.listen };
+        let gauges = platform.house.clone();
+        let readiness = Arc::new(Open(platform.house.clone()));
+        let web = tollgate_web::serve(&listening, readiness, metrics, move || show_gauges(&gauges))
+            .map_err(|error| NoStart(error.to_string()))?;
+        let control = Door::bind(&config.control_socket())
+            .map_err(|error| NoStart(format!("control.socket {}: {error}", config.control_socket().display())))?;
+        let ops = platform.ops.clone();
+        let guard = platform.runtime().enter();
+        let served = control.serve(ops);
+        drop(guard);
+        served.map_err(|error| NoStart(format!("control.socket: {error}")))?;
+        Ok(Doors { web, control })
+    }
+
+    /// Drains and closes the platform, which can be watched meanwhile; then the doors.
+    pub async fn close_with(self, platform: Platform) {
+        tracing::info!("no new calls; running ones are drained");
+        platform.close().await;
+        for server in self.web {
+            server.stop(false).await;
+        }
+        drop(self.control);
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "the line that scripts wait for, and what an operator reads first")]
@@ -84,7 +103,8 @@ fn announce(platform: &Platform) {
     println!("ready");
 }
 
-async fn wait_for_the_end(platform: &Platform) {
+/// Returns at SIGTERM or SIGINT; SIGHUP reads anew what can be.
+pub async fn wait_for_the_end(platform: &Platform) {
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
