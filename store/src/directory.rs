@@ -12,6 +12,7 @@ use tollgate_routing::{Account, Ha1s, User, UserKind};
 use tollgate_types::{AccountId, Currency, DeckId, TrunkId, UserId};
 
 use crate::book::rows;
+use crate::cells::{self, Cells};
 use crate::column;
 use crate::entity::{account, deck, did, route, trunk, user};
 use crate::error::{Error, Result};
@@ -23,14 +24,14 @@ use crate::{dids, routes, secrets};
 /// Everything, as changes to an empty directory. `realm` chooses which secrets users prove; `health_every` holds for egress
 /// trunks without a time of their own.
 pub async fn load(store: &Store, realm: &str, health_every: Option<Duration>) -> Result<Vec<Change>> {
-    let users = user::Entity::find().all(store.read()).await?;
+    let users = cells::all(store, USERS, read_user_cells).await?;
     let mut ha1s: HashMap<UserId, Ha1s> = secrets::of_realm(store, realm).await?.into_iter().collect();
     let mut all = Vec::with_capacity(users.len() * 2 + 64);
     let people: BTreeMap<UserId, UserRow> =
         users.into_iter().map(|row| UserRow::try_from(row).map(|row| (row.id, row))).collect::<Result<_>>()?;
     let owners = owners(&people);
     let mut alike = Vec::new();
-    for account in account::Entity::find().all(store.read()).await? {
+    for account in cells::all(store, ACCOUNTS, read_account_cells).await? {
         let owner = owners.get(&account.id).copied();
         all.push(Change::Account(read_account(account, owner, &mut alike)?));
     }
@@ -180,4 +181,77 @@ fn sources(text: &str) -> (Box<[Source]>, Box<[Box<str>]>) {
         }
     }
     (sources.into(), hosts.into())
+}
+
+const USERS: &str =
+    "SELECT id, name, domain, kind, account_id, parent_id, disabled_at, auth, sources, algorithms, last_algorithm,
+    credential_version, extension, caller_id, numbers, country, max_lines, max_lines_offpeak FROM users";
+
+fn read_user_cells(row: &dyn Cells) -> Result<user::Model> {
+    Ok(user::Model {
+        id: row.number(0)?,
+        name: row.word(1)?,
+        domain: row.text(2)?,
+        kind: row.word(3)?,
+        account_id: row.number(4)?,
+        parent_id: row.integer(5)?,
+        disabled_at: row.integer(6)?,
+        auth: row.word(7)?,
+        sources: row.word(8)?,
+        algorithms: row.number(9)?,
+        last_algorithm: row.text(10)?,
+        credential_version: row.number(11)?,
+        extension: row.text(12)?,
+        caller_id: row.text(13)?,
+        numbers: row.word(14)?,
+        country: row.text(15)?,
+        max_lines: row.integer(16)?,
+        max_lines_offpeak: row.integer(17)?,
+        // What the call path does not look at.
+        key: String::new(),
+        disabled_by: None,
+        email: None,
+        template: None,
+        created_at: 0,
+    })
+}
+
+const ACCOUNTS: &str = "SELECT id, name, kind, mode, currency, zone, parent_id, deck_id, disabled_at, credit_limit, max_lines,
+    max_lines_offpeak, daily_limit, monthly_limit, monthly_increment, monthly_ceiling, dynamic_baseline, burn_rate, talk_day,
+    talk_month, local_only, main_number FROM accounts";
+
+fn read_account_cells(row: &dyn Cells) -> Result<account::Model> {
+    Ok(account::Model {
+        id: row.number(0)?,
+        name: row.word(1)?,
+        kind: row.word(2)?,
+        mode: row.word(3)?,
+        currency: row.word(4)?,
+        zone: row.word(5)?,
+        parent_id: row.integer(6)?,
+        deck_id: row.integer(7)?,
+        disabled_at: row.integer(8)?,
+        credit_limit: row.integer(9)?,
+        max_lines: row.integer(10)?,
+        max_lines_offpeak: row.integer(11)?,
+        daily_limit: row.integer(12)?,
+        monthly_limit: row.integer(13)?,
+        monthly_increment: row.integer(14)?,
+        monthly_ceiling: row.integer(15)?,
+        dynamic_baseline: row.integer(16)?,
+        burn_rate: row.integer(17)?,
+        talk_day: row.integer(18)?,
+        talk_month: row.integer(19)?,
+        local_only: row.flag(20)?,
+        main_number: row.text(21)?,
+        // What the call path does not look at, or only the books may.
+        disabled_by: None,
+        created_at: 0,
+        balance: 0,
+        held: 0,
+        burning: 0,
+        entries: 0,
+        head: Vec::new(),
+        windows: None,
+    })
 }

@@ -9,6 +9,7 @@ pub mod bans;
 pub mod book;
 pub mod calendar;
 pub mod cdrs;
+mod cells;
 mod checkpoint;
 mod column;
 pub mod currency;

@@ -1,10 +1,11 @@
 //! Digest secrets of users, sealed. A password is never here: what it leaves behind is HA1 by three algorithms for one realm.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use tollgate_routing::Ha1s;
 use tollgate_types::UserId;
 
+use crate::cells;
 use crate::entity::secret;
 use crate::error::{Error, Result};
 use crate::open::{By, Store, Writing};
@@ -41,8 +42,16 @@ pub(crate) async fn put(writing: &Writing, seal: &Seal, by: &By, user: UserId, r
 
 /// All secrets of one realm, by user.
 pub(crate) async fn of_realm(store: &Store, realm: &str) -> Result<Vec<(UserId, Ha1s)>> {
-    let rows = secret::Entity::find().filter(secret::Column::Realm.eq(realm)).all(store.read()).await?;
-    rows.iter().map(|row| Ok((UserId(row.user_id), open(store.seal(), row)?))).collect()
+    let rows = cells::all(store, "SELECT user_id, realm, sealed, changed_at FROM secrets", |row| {
+        Ok(secret::Model {
+            user_id: row.number(0)?,
+            realm: row.word(1)?,
+            sealed: row.bytes(2)?,
+            changed_at: row.number(3)?,
+        })
+    });
+    let rows = rows.await?.into_iter().filter(|row| row.realm == realm);
+    rows.map(|row| Ok((UserId(row.user_id), open(store.seal(), &row)?))).collect()
 }
 
 fn open(seal: &Seal, row: &secret::Model) -> Result<Ha1s> {
