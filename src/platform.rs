@@ -118,13 +118,7 @@ impl Ground {
         );
         let registry = Arc::new(registry());
         let pins = config.pins(&registry).map_err(|mistakes| NoStart(mistakes.0.join("\n")))?;
-        let options = Options {
-            url: config.database_url(),
-            data_dir: data_dir.clone(),
-            key: KeySource::DataDir,
-            migrate,
-            clock: None,
-        };
+        let options = options_of(config, migrate);
         let store = runtime.block_on(Store::open(options))?;
         let first = runtime.block_on(first_start::settle_realm(&store, &config.sip.domain))?;
         let seed = Seed(rand::random());
@@ -169,10 +163,17 @@ fn drop_ground(ground: &Ground) {
 
 /// Fills an empty database from a backup.
 pub fn restore(config: &Config, file: &Path) -> Result<(), NoStart> {
-    let ground = Ground::open(config, true)?;
-    let restored = ground.runtime.block_on(tollgate_store::backup::restore(&ground.store, file));
-    drop_ground(&ground);
-    restored.map(|_| ()).map_err(NoStart::from)
+    std::fs::create_dir_all(&config.server.data_dir)?;
+    let lock = lock::Lock::take(&config.server.data_dir)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(tollgate_store::backup::restore(&options_of(config, true), file))?;
+    drop(lock);
+    Ok(())
+}
+
+fn options_of(config: &Config, migrate: bool) -> Options {
+    let data_dir = config.server.data_dir.clone();
+    Options { url: config.database_url(), data_dir, key: KeySource::DataDir, migrate, clock: None }
 }
 
 /// Answers one request with no server running.

@@ -108,7 +108,7 @@ pub fn ask(config: &crate::config::Config, request: Request, json: bool) -> Exit
 
 /// Prints one text.
 pub fn say(text: &str) -> ExitCode {
-    render::print(&serde_json::Value::String(text.trim_end().to_owned()), false);
+    render::text(text.trim_end());
     ExitCode::SUCCESS
 }
 

@@ -15,6 +15,11 @@ pub fn print(value: &Value, json: bool) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
+/// Prints a text of our own, line by line as it is.
+pub fn text(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::Array(rows) if rows.iter().all(Value::is_object) => table(rows),
