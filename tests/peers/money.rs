@@ -71,6 +71,7 @@ fn exactly_37(database: Database, shards: u16) {
         })
         .sum();
     assert_eq!((answered.len(), refused), (37, 163));
+    carrier.await_done(37);
     assert_eq!(carrier.report().done, 37, "the carrier saw what was granted and nothing else");
     let left = millionths(&shown(&server, "whole", "balance"));
     assert!((0..=37 * 10_000).contains(&left), "used to within one increment a call: {left}");

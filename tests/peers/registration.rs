@@ -204,6 +204,6 @@ fn wrong_passwords_under_sipp_are_refused() {
     let server = Server::at(&net).start();
     add_user(&server, "alice", &[]);
     let run = Sipp::new(&server, net.host(10), "register_refused").word("user", "alice").word("password", "wrong");
-    run.word("status", 403).run();
+    run.word("status", 401).run();
     assert_eq!(bindings(&server, "alice"), 0);
 }

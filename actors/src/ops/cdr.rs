@@ -46,13 +46,13 @@ pub struct Filter {
     /// Before this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// At most so many; 100 unless said
+    /// At most so many; 10000 unless said
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
 }
 
 /// Rows of a list unless said.
-const ROWS: u32 = 100;
+const ROWS: u32 = 10_000;
 /// What only `show` tells.
 const AT_LENGTH: [&str; 4] = ["trace", "ladder", "media", "levels"];
 /// A call id has so many digits; a row's number has fewer.

@@ -18,7 +18,7 @@ pub enum Ledger {
         /// Whose account
         #[arg(long, value_name = "NAME")]
         user: String,
-        /// At most so many; 100 unless said
+        /// At most so many; 10000 unless said
         #[arg(long, value_name = "N")]
         #[serde(default)]
         limit: Option<u32>,
@@ -28,7 +28,7 @@ pub enum Ledger {
 }
 
 /// Rows unless said.
-const ROWS: u32 = 100;
+const ROWS: u32 = 10_000;
 
 impl Ops {
     pub(super) async fn ledger(&self, ledger: Ledger) -> Answer {

@@ -31,6 +31,7 @@ mod testing;
 mod till;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,7 @@ use tollgate_settings::{Registry, Values};
 use tollgate_store::{By, Store};
 
 use crate::clock::Clock;
+use crate::ledger::IsDrained;
 use crate::placement::CallIds;
 use crate::premises::Premises;
 use crate::snapshots::Snapshots;
@@ -59,8 +61,22 @@ pub struct Ops {
 /// What a request comes to.
 type Answer = Result<Value, Refused>;
 
+/// How often, and how patiently, the Ledger is asked whether everything is written.
+const BARRIER_TURNS: u32 = 200;
+const BARRIER_PAUSE: Duration = Duration::from_millis(5);
+
 /// Commands without a server mint ids as this node, which never runs.
 const NO_NODE: u16 = 0x3ff;
+
+impl Request {
+    /// Does the answer depend on rows that the Ledger writes?
+    fn reads_money(&self) -> bool {
+        matches!(
+            self,
+            Request::Cdr(_) | Request::Ledger(_) | Request::User(user::User::Show { .. } | user::User::List) | Request::Backup(_)
+        )
+    }
+}
 
 impl Ops {
     /// `house` is `None` where no server runs.
@@ -78,6 +94,9 @@ impl Ops {
     /// Does what `by` wants, whole or not at all. Null where there is nothing to tell.
     pub async fn run(&self, request: Request, by: &str, progress: ProgressSink) -> Answer {
         let by = By { who: by.to_owned(), at: self.clock.wall() };
+        if request.reads_money() {
+            self.books_are_written().await;
+        }
         match request {
             Request::Config(config) => self.config(&by, config).await,
             Request::User(user) => self.user(&by, user, &progress).await,
@@ -94,6 +113,18 @@ impl Ops {
             Request::Registration(registration) => self.registration(&by, registration).await,
             Request::Explain(explain) => self.explain(explain).await,
             Request::Backup(backup) => self.backup(&by, backup).await,
+        }
+    }
+
+    /// Waits until what calls have told the Ledger is in the tables: who reads after a call's end finds its record. Bounded, for
+    /// a database that is away answers nothing.
+    async fn books_are_written(&self) {
+        let Some(house) = &self.house else { return };
+        for _ in 0..BARRIER_TURNS {
+            if house.ledger.addr.send(IsDrained).await.unwrap_or(true) {
+                return;
+            }
+            tokio::time::sleep(BARRIER_PAUSE).await;
         }
     }
 
