@@ -45,7 +45,8 @@ pub fn refuse(reason: &NoStart) -> ExitCode {
 
 /// Structured lines on stderr; `filter` as `tracing` reads it.
 pub fn log_to_stderr(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
 }
 
@@ -138,7 +139,9 @@ fn show_gauges(house: &Premises) {
     metrics::counter!("tollgate_sip_overload_total").absolute(read(&counts.overload));
     for (index, load) in house.relay.loads().enumerate() {
         let thread = index.to_string();
-        metrics::counter!("tollgate_media_forwarded_total", "thread" => thread.clone()).absolute(load.forwarded.load(std::sync::atomic::Ordering::Relaxed));
-        metrics::gauge!("tollgate_media_sockets", "thread" => thread).set(load.sockets.load(std::sync::atomic::Ordering::Relaxed) as f64);
+        metrics::counter!("tollgate_media_forwarded_total", "thread" => thread.clone())
+            .absolute(load.forwarded.load(std::sync::atomic::Ordering::Relaxed));
+        metrics::gauge!("tollgate_media_sockets", "thread" => thread)
+            .set(load.sockets.load(std::sync::atomic::Ordering::Relaxed) as f64);
     }
 }
