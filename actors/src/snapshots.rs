@@ -13,7 +13,7 @@ use tollgate_routing::domains::Domains;
 use tollgate_routing::{Country, rows as routing_rows};
 use tollgate_settings::{Layers, Profile, Registry, Values};
 use tollgate_store::{Result, Store, calendar, currency, decks, directory, marks, settings, trunks};
-use tollgate_types::{Currency, Seed};
+use tollgate_types::{Currency, Seed, Wall};
 
 use crate::carrier;
 use crate::clock::Clock;
@@ -23,6 +23,8 @@ use crate::tuning::Tuned;
 
 /// Where the chosen profile is remembered.
 pub const PROFILE_MARK: &str = "profile";
+/// Until when the profile `loadtest` holds, in microseconds since 1970.
+pub const PROFILE_UNTIL_MARK: &str = "profile_until";
 
 /// Reads snapshots, and replaces those of a living house.
 pub struct Snapshots {
@@ -49,13 +51,22 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
+    /// The profile in force: one that takes protections away ends by itself.
+    pub async fn profile(&self) -> Result<Profile> {
+        match marks::get(&self.store, PROFILE_MARK).await?.as_deref() {
+            Some("hardened") => Ok(Profile::Hardened),
+            Some("loadtest") => {
+                let until = marks::get(&self.store, PROFILE_UNTIL_MARK).await?.and_then(|until| until.parse().ok());
+                let holds = until.is_some_and(|until| self.clock.wall() < Wall::from_micros(until));
+                Ok(if holds { Profile::Loadtest } else { Profile::Default })
+            }
+            _ => Ok(Profile::Default),
+        }
+    }
+
     /// All settings: profile, stored, pinned.
     pub async fn settings(&self) -> Result<Values> {
-        let profile = match marks::get(&self.store, PROFILE_MARK).await?.as_deref() {
-            Some("hardened") => Profile::Hardened,
-            Some("loadtest") => Profile::Loadtest,
-            _ => Profile::Default,
-        };
+        let profile = self.profile().await?;
         let stored = settings::list(&self.store).await?.into_iter().map(|row| (row.name, row.value)).collect();
         let (values, mistakes) = self.registry.values(&Layers { profile, stored, pinned: self.pins.clone() });
         for mistake in mistakes {

@@ -24,14 +24,48 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Array(rows) if rows.iter().all(Value::is_object) => table(rows),
         Value::Object(fields) => lines(fields),
+        Value::String(text) => text.lines().map(|line| cell(&line.into()) + "\n").collect(),
         other => cell(other) + "\n",
     }
+}
+
+/// Names that people look for first, in this order; the others follow as they come.
+const FIRST: [&str; 22] = [
+    "id",
+    "name",
+    "number",
+    "prefix",
+    "rule",
+    "from",
+    "to",
+    "user",
+    "caller",
+    "callee",
+    "kind",
+    "direction",
+    "address",
+    "mode",
+    "state",
+    "status",
+    "verdict",
+    "cause",
+    "started_at",
+    "at",
+    "amount",
+    "balance",
+];
+
+fn in_order(fields: &Map<String, Value>) -> Vec<&String> {
+    let mut names: Vec<&String> = fields.keys().collect();
+    names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    names
 }
 
 fn lines(fields: &Map<String, Value>) -> String {
     let width = fields.keys().map(String::len).max().unwrap_or(0);
     let mut text = String::new();
-    for (name, value) in fields {
+    for name in in_order(fields) {
+        let value = &fields[name];
         match value {
             Value::Array(rows) if !rows.is_empty() && rows.iter().all(Value::is_object) => {
                 text += &format!("{name}:\n");
@@ -47,7 +81,7 @@ fn lines(fields: &Map<String, Value>) -> String {
 
 fn table(rows: &[Value]) -> String {
     let Some(Value::Object(first)) = rows.first() else { return String::new() };
-    let columns: Vec<&String> = first.keys().collect();
+    let columns = in_order(first);
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| columns.iter().map(|column| cell(&row[column.as_str()])).collect()).collect();
     let widths: Vec<usize> = columns
@@ -70,7 +104,10 @@ fn table(rows: &[Value]) -> String {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
-        Value::String(text) => text.chars().flat_map(|char| if char.is_control() { char.escape_default().collect::<Vec<_>>() } else { vec![char] }).collect(),
+        Value::String(text) => text
+            .chars()
+            .flat_map(|char| if char.is_control() { char.escape_default().collect::<Vec<_>>() } else { vec![char] })
+            .collect(),
         Value::Array(values) if values.is_empty() => "-".into(),
         other => other.to_string(),
     }
@@ -85,8 +122,9 @@ mod tests {
     #[test]
     fn lists_are_tables_and_objects_are_lines() {
         let rows = json!([{ "name": "anna", "balance": "9.400000" }, { "name": "b", "balance": null }]);
-        assert_eq!(plain(&rows), "balance   name\n9.400000  anna\n-         b\n".replace("balance   name", plain(&rows).lines().next().unwrap()));
-        assert_eq!(plain(&json!({ "ok": true })), "ok  true\n");
+        assert_eq!(plain(&rows), "name  balance\nanna  9.400000\nb     -\n");
+        assert_eq!(plain(&json!({ "ok": true, "id": 7 })), "id  7\nok  true\n");
+        assert_eq!(plain(&json!("one\n  two")), "one\n  two\n");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use actix::Addr;
 use tollgate_actors::call::Tell;
 use tollgate_actors::journal::Journal;
 use tollgate_actors::ledger::Ledger;
+use tollgate_actors::ops::Ops;
 use tollgate_actors::premises::Premises;
 use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
 use tollgate_actors::snapshots::Snapshots;
@@ -21,6 +22,8 @@ use super::NoStart;
 
 /// A proof of life a second.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often it is asked whether a load test is over.
+const PROFILE: Duration = Duration::from_secs(60);
 /// How often other nodes' orphans are looked for.
 const ORPHANS: Duration = Duration::from_secs(15);
 
@@ -110,6 +113,20 @@ pub fn lay_out_time(runtime: &tokio::runtime::Runtime, snapshots: Arc<Snapshots>
             every.tick().await;
             if let Err(error) = snapshots.refresh_prices(&house).await {
                 tracing::warn!(%error, "prices were not read anew");
+            }
+        }
+    });
+}
+
+/// A profile that takes protections away ends by itself.
+pub fn watch_profile(runtime: &tokio::runtime::Runtime, ops: Arc<Ops>, stop: &Arc<AtomicBool>) {
+    let stop = stop.clone();
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(PROFILE);
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            if let Err(error) = ops.end_loadtest().await {
+                tracing::warn!(%error, "the profile was not looked at");
             }
         }
     });

@@ -271,14 +271,15 @@ impl TryFrom<account::Model> for Account {
 
 /// Live holds that name `account`, for its owner's page and for recounts.
 pub async fn holds(store: &Store, account: AccountId) -> Result<Vec<tollgate_billing::HoldRow>> {
-    let mut found = Vec::new();
-    for row in hold::Entity::find().order_by_desc(hold::Column::Call).all(store.read()).await? {
-        let hold = rows::hold(rows::hold_key(row.call, row.paid_leg)?, &row.hold)?;
-        if hold.levels.iter().any(|level| level.account == account) {
-            found.push(hold);
-        }
-    }
+    let mut found = live_holds(store).await?;
+    found.retain(|hold| hold.levels.iter().any(|level| level.account == account));
     Ok(found)
+}
+
+/// Every live hold, newest first.
+pub async fn live_holds(store: &Store) -> Result<Vec<tollgate_billing::HoldRow>> {
+    let rows = hold::Entity::find().order_by_desc(hold::Column::Call).all(store.read()).await?;
+    rows.iter().map(|row| rows::hold(rows::hold_key(row.call, row.paid_leg)?, &row.hold)).collect()
 }
 
 /// How many live paid legs name `holder`: lines in use, the same on every node.

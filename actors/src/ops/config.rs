@@ -1,17 +1,20 @@
 //! Settings: what operators tune while the platform runs.
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tollgate_settings::{Profile, Row, Values, describe};
-use tollgate_store::{By, settings};
+use tollgate_store::{By, marks, settings};
 
 use super::outcome::Refused;
 use super::{Answer, Ops};
-use crate::snapshots::PROFILE_MARK;
+use crate::snapshots::{PROFILE_MARK, PROFILE_UNTIL_MARK};
 
 /// A profile that takes protections away, for a test and no longer.
 const NEEDS_FORCE: Profile = Profile::Loadtest;
+const FORCED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// `config …`
 #[derive(Clone, Debug, Serialize, Deserialize, Subcommand)]
@@ -94,9 +97,24 @@ impl Ops {
         if profile == NEEDS_FORCE && !force {
             return Err(Refused(format!("profile {name} takes protections away: say --force if that is meant")));
         }
+        if profile == NEEDS_FORCE {
+            let until = self.clock.wall() + FORCED_FOR;
+            marks::set(&self.store, PROFILE_UNTIL_MARK, &until.micros().to_string()).await?;
+        }
         settings::choose_profile(&self.store, by, PROFILE_MARK, profile.name()).await?;
         self.settings_changed().await?;
         Ok(Value::Null)
+    }
+
+    /// The profile `loadtest` ends by itself; asked now and then.
+    pub async fn end_loadtest(&self) -> Result<(), Refused> {
+        let chosen = marks::get(&self.store, PROFILE_MARK).await?;
+        if chosen.as_deref() != Some(NEEDS_FORCE.name()) || self.snapshots.profile().await? == NEEDS_FORCE {
+            return Ok(());
+        }
+        let by = By { who: "platform".into(), at: self.clock.wall() };
+        settings::choose_profile(&self.store, &by, PROFILE_MARK, Profile::Default.name()).await?;
+        self.settings_changed().await
     }
 
     /// A setting that the configuration file leaves to operators.
@@ -136,6 +154,19 @@ fn shown(row: &'static Row, values: &Values) -> Value {
 mod tests {
     use super::super::testing::Desk;
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_load_test_ends_by_itself() {
+        let desk = Desk::new().await;
+        let lines = async || desk.ask("config get lines.enduser").await.unwrap()["value"].clone();
+        desk.ask("config profile loadtest --force").await.unwrap();
+        desk.ops.end_loadtest().await.unwrap();
+        assert!(lines().await.is_null());
+        desk.ops.clock.advance(FORCED_FOR);
+        assert_eq!(lines().await, 5, "it is over even before anybody says so");
+        desk.ops.end_loadtest().await.unwrap();
+        assert_eq!(marks::get(&desk.ops.store, PROFILE_MARK).await.unwrap().as_deref(), Some("default"));
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_stored_is_told_where_it_differs_and_pins_hold() {

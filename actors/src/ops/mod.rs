@@ -73,7 +73,10 @@ impl Request {
     fn reads_money(&self) -> bool {
         matches!(
             self,
-            Request::Cdr(_) | Request::Ledger(_) | Request::User(user::User::Show { .. } | user::User::List) | Request::Backup(_)
+            Request::Cdr(_)
+                | Request::Ledger(_)
+                | Request::User(user::User::Show { .. } | user::User::List)
+                | Request::Backup(_)
         )
     }
 }
