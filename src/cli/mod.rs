@@ -30,6 +30,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, once")]
 pub enum Command {
     /// Run the platform
     Serve,
@@ -118,4 +119,12 @@ pub fn done(result: Result<(), crate::platform::NoStart>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => crate::serve::refuse(&reason),
     }
+}
+
+/// What is wrong with the configuration, a line each.
+pub fn mistaken(mistakes: &crate::config::Mistakes) -> ExitCode {
+    for line in &mistakes.0 {
+        eprintln!("{line}");
+    }
+    ExitCode::from(1)
 }
