@@ -19,18 +19,16 @@ fn main() -> ExitCode {
     }
     let config = match Config::load(&arguments.config, std::env::vars()) {
         Ok(config) => config,
-        Err(mistakes) => {
-            for line in mistakes.0 {
-                eprintln!("{line}");
-            }
-            return ExitCode::from(1);
-        }
+        Err(mistakes) => return cli::mistaken(&mistakes),
     };
     let (common, asked) = arguments.split();
     match asked {
         Ok(Own::Serve) => serve::run(&config),
         Ok(Own::Demo) => demo::run(),
-        Ok(Own::Check) => cli::say(&config.check_report()),
+        Ok(Own::Check) => match config.pins(&tollgate_actors::tuning::registry()) {
+            Ok(_) => cli::say(&config.check_report()),
+            Err(mistakes) => cli::mistaken(&mistakes),
+        },
         Ok(Own::Migrate) => cli::done(platform::migrate(&config)),
         Ok(Own::Restore(file)) => cli::done(platform::restore(&config, &file)),
         Err(request) => cli::ask(&config, request, common.json),

@@ -33,6 +33,7 @@ pub mod observe;
 pub mod ops;
 pub mod placement;
 pub mod premises;
+pub mod presence;
 pub mod price_book;
 pub mod rater;
 pub mod registration;

@@ -23,6 +23,7 @@ use crate::edge::{EdgeCounts, Wires};
 use crate::journal::JournalDoor;
 use crate::ledger::LedgerDoor;
 use crate::placement::{CallIds, Shards};
+use crate::presence::Presence;
 use crate::price_book::PriceBook;
 use crate::rater::Rater;
 use crate::relay::RelayHandle;
@@ -72,6 +73,8 @@ pub struct Premises {
     pub load: Load,
     /// How each egress trunk is.
     pub trunks: TrunkBoard,
+    /// Who is online.
+    pub presence: Presence,
     shards: OnceLock<Shards>,
     raters: OnceLock<Vec<Addr<Rater>>>,
 }
@@ -162,6 +165,7 @@ impl Premises {
             edge_counts: plans.edge_counts,
             transaction_timers: plans.transaction_timers,
             trunks: TrunkBoard::new(plans.seed.child(0x7472)),
+            presence: Presence::new(plans.seed.child(0x7072)),
             load: Load::new(plans.calls_max),
             shards: OnceLock::new(),
             raters: OnceLock::new(),

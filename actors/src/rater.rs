@@ -95,7 +95,7 @@ impl Handler<PlanCall> for Rater {
         let at = (self.house.clock.mono(), self.house.clock.wall());
         let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
         let house = &self.house;
-        let admission = contain("rater", || judge(house, &ask, &|_| None, at, draw)).unwrap_or_else(|| overloaded(&ask));
+        let admission = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw)).unwrap_or_else(|| overloaded(&ask));
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

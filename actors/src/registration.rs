@@ -194,6 +194,7 @@ impl Registration {
                 self.house.journal.write(written);
             }
         }
+        self.house.presence.set(self.user, self.bindings.len());
         if self.bindings.is_empty() {
             let home = self.house.shards().by_index(usize::from(self.shard));
             home.do_send(Leave::Registration(self.user));
@@ -243,6 +244,7 @@ impl Actor for Registration {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         if !self.bindings.is_empty() {
+            self.house.presence.set(self.user, self.bindings.len());
             self.enrol(self.house.clock.mono(), ctx);
         }
     }

@@ -24,6 +24,7 @@ fn shell(server: &Server, statement: &str) -> String {
 /// A ledger of five entries of one account, and the server stopped so that nobody else writes.
 fn five_entries(net: &Network, database: Database) -> Server {
     let mut server = Server::at(net).database(database).start();
+    crate::world::import_decks(&server);
     add_prepaid(&server, "alice", "10.00");
     for amount in ["1.00", "2.00", "3.00", "-4.00"] {
         server.ok(&["credit", "add", "alice", amount, "--note", "by hand"]);

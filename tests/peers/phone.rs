@@ -489,8 +489,10 @@ impl Phone {
     pub fn sdp_with(&self, profile: &str, attributes: &str) -> String {
         let ip = self.local.ip();
         let family = if ip.is_ipv6() { "IP6" } else { "IP4" };
+        // Each is a new version (RFC 3264 §8): one that is not is answered without the other party.
+        let version = NEXT.fetch_add(1, Ordering::Relaxed);
         format!(
-            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio 16000 {profile} 8 0 101\r\n\
+            "v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio 16000 {profile} 8 0 101\r\n\
              a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{attributes}"
         )
     }

@@ -205,7 +205,13 @@ async fn converse(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Byte
                     break;
                 }
                 framer.push(&buffer[..length]);
-                let Some(pongs) = deliver_frames(&mut framer, &flow, front) else { break };
+                let pongs = match deliver_frames(&mut framer, &flow, front) {
+                    Ok(pongs) => pongs,
+                    Err(last) => {
+                        let _ = tokio::time::timeout(MESSAGE_DEADLINE, writer.write_all(&last)).await;
+                        break;
+                    }
+                };
                 for _ in 0..pongs {
                     if writer.write_all(b"\r\n").await.is_err() {
                         break;
@@ -223,10 +229,11 @@ async fn converse(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Byte
     front.unreachable(flow);
 }
 
-/// Hands on what is complete; tells how many pings want a pong (RFC 5626 §4.4.1), or `None` when the stream lost its frame.
-fn deliver_frames(framer: &mut Framer, flow: &Flow, front: &Front) -> Option<usize> {
+/// Hands on what is complete; tells how many pings want a pong (RFC 5626 §4.4.1). When the stream has lost its frame, what is
+/// still to be said before it is closed.
+fn deliver_frames(framer: &mut Framer, flow: &Flow, front: &Front) -> Result<usize, Bytes> {
     let (mut batch, mut pongs) = (Vec::new(), 0);
-    let mut whole = true;
+    let mut farewell = None;
     while let Some(frame) = framer.poll() {
         match frame {
             Frame::Message(bytes) => {
@@ -234,8 +241,8 @@ fn deliver_frames(framer: &mut Framer, flow: &Flow, front: &Front) -> Option<usi
                 batch.push(Raw { bytes, flow: *flow });
             }
             Frame::Ping => pongs += 1,
-            Frame::Broken(_) => {
-                whole = false;
+            Frame::Broken(malformed) => {
+                farewell = Some(malformed.answer.map(|answer| answer.build(flow, "broken")).unwrap_or_default());
                 break;
             }
         }
@@ -243,5 +250,8 @@ fn deliver_frames(framer: &mut Framer, flow: &Flow, front: &Front) -> Option<usi
     if !batch.is_empty() {
         front.deliver(batch);
     }
-    whole.then_some(pongs.min(16))
+    match farewell {
+        Some(last) => Err(last),
+        None => Ok(pongs.min(16)),
+    }
 }

@@ -83,6 +83,10 @@ impl SipShard {
     /// A request outside any dialog, in a transaction of its own.
     pub(super) fn outside(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
         let Some(method) = message.method() else { return };
+        let required = crate::sip_shard::reply::unsupported(&message);
+        if !required.is_empty() {
+            return self.answer_unsupported(key, &message, &flow, &required, now);
+        }
         match method {
             Method::Invite => self.let_in(key, message, flow, now, ctx),
             Method::Options => self.answer(key, &message, &flow, 200, now),
@@ -99,10 +103,6 @@ impl SipShard {
     /// The INVITE has its transaction: its keeper is asked whether the call may begin.
     fn let_in(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
         let Some(sender) = self.waiting.expected(&message) else { return self.answer(key, &message, &flow, 403, now) };
-        let required = crate::sip_shard::reply::unsupported(&message);
-        if !required.is_empty() {
-            return self.answer_unsupported(key, &message, &flow, &required, now);
-        }
         let reply = ctx.address();
         match &sender {
             Sender::User { user, proof } => {

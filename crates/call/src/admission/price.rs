@@ -90,6 +90,12 @@ pub(super) fn payer(case: &Case<'_>) -> Option<(UserId, Box<str>, AccountId)> {
         (Some(Who::Trunk(trunk)), Some(callee)) if trunk.account.is_none() => {
             Some((callee.id, callee.name.clone(), callee.account))
         }
+        // A traffic sender's calls are its account's: the record names whose that is.
+        (Some(Who::Trunk(trunk)), _) => {
+            let account = case.facts.directory.account(trunk.account?)?;
+            let owner = case.facts.directory.user(account.owner?)?;
+            Some((owner.id, owner.name.clone(), account.id))
+        }
         _ => None,
     }
 }
