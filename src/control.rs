@@ -98,7 +98,9 @@ async fn serve_one(stream: UnixStream, ops: &Ops) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
     let mut reader = BufReader::new(reader.take(LINE_MAX));
-    tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line))
+        .await
+        .map_err(|_| io::ErrorKind::TimedOut)??;
     let wanted: Wanted = match serde_json::from_slice(&line) {
         Ok(wanted) => wanted,
         Err(error) => {

@@ -111,7 +111,8 @@ impl Ground {
     /// Takes the lock and opens the database.
     fn open(config: &Config, migrate: bool) -> Result<Ground, NoStart> {
         let data_dir = &config.server.data_dir;
-        std::fs::create_dir_all(data_dir).map_err(|error| NoStart(format!("server.data_dir {}: {error}", data_dir.display())))?;
+        std::fs::create_dir_all(data_dir)
+            .map_err(|error| NoStart(format!("server.data_dir {}: {error}", data_dir.display())))?;
         let lock = lock::Lock::take(data_dir)?;
         let runtime = Arc::new(
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build()?,
@@ -217,7 +218,8 @@ impl Prepared {
         let descriptors = rlimit::increase_nofile_limit(1_048_576).unwrap_or(1024);
         let mut ground = Ground::open(config, true)?;
         let advertise = config.sip.advertise.as_ref().and_then(|host| host.parse::<IpAddr>().ok());
-        let sockets = Sockets::bind(&config.sip.udp, &config.sip.tcp, advertise).map_err(|error| NoStart(error.to_string()))?;
+        let sockets =
+            Sockets::bind(&config.sip.udp, &config.sip.tcp, advertise).map_err(|error| NoStart(error.to_string()))?;
         let runtime = ground.runtime.clone();
         let life = runtime.block_on(workers::begin_life(&ground.store, &config.server.data_dir))?;
         let snapshots = &mut ground.snapshots;
@@ -246,7 +248,9 @@ impl Platform {
         let bound = sockets.bound();
         let mut news = Vec::new();
         if directory.routes().emergency().is_empty() {
-            news.push("no route carries emergency calls yet: tollgate route add --emergency --prefix 112 --trunk NAME".into());
+            news.push(
+                "no route carries emergency calls yet: tollgate route add --emergency --prefix 112 --trunk NAME".into(),
+            );
         }
         let alerter = Alerter::open(clock.clone(), seed.child(11));
         let ledger_thread = Arbiter::new();
@@ -290,11 +294,18 @@ impl Platform {
         let (shards, raters) = open_shards(config, &house, seed, &mut arbiters);
         house.move_in(shards.clone(), raters);
         let snapshots = Arc::new(snapshots);
-        let ops = Arc::new(Ops::new(store.clone(), snapshots.clone(), Some(house.clone()), snapshots.registry.clone(), clock));
+        let ops = Arc::new(Ops::new(
+            store.clone(),
+            snapshots.clone(),
+            Some(house.clone()),
+            snapshots.registry.clone(),
+            clock,
+        ));
         let stop = Arc::new(AtomicBool::new(false));
         workers::tick(&runtime, &house, &ledger.addr, &journal, &stop);
 
-        let (there, snaps, living, this_life, asked) = (store.clone(), snapshots.clone(), house.clone(), life.clone(), ops.clone());
+        let (there, snaps, living, this_life, asked) =
+            (store.clone(), snapshots.clone(), house.clone(), life.clone(), ops.clone());
         let more = on(&runtime, async move {
             snaps.log_in_to_trunks(&living).await?;
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
@@ -313,7 +324,23 @@ impl Platform {
         let front = Front::new(shards, house.bans.clone(), house.clock.clone(), house.edge_counts.clone());
         sockets.read_into(&front);
         let drain = config.server.drain;
-        Ok(Platform { house, ops, bound, news, snapshots, ledger, journal, store, life, relay, runtime, arbiters, stop, drain, _lock: lock })
+        Ok(Platform {
+            house,
+            ops,
+            bound,
+            news,
+            snapshots,
+            ledger,
+            journal,
+            store,
+            life,
+            relay,
+            runtime,
+            arbiters,
+            stop,
+            drain,
+            _lock: lock,
+        })
     }
 
     /// The runtime of database, DNS and the control socket.
@@ -353,7 +380,8 @@ impl Platform {
         }
         let deadline = clock.mono() + Duration::from_secs(10);
         while clock.mono() < deadline {
-            let drained = self.ledger.addr.send(IsDrained).await.unwrap_or(true) && self.journal.send(IsWritten).await.unwrap_or(true);
+            let drained = self.ledger.addr.send(IsDrained).await.unwrap_or(true)
+                && self.journal.send(IsWritten).await.unwrap_or(true);
             if drained {
                 break;
             }
@@ -411,7 +439,12 @@ fn open_relay(config: &Config, most_sockets: usize, clock: &Clock, seed: Seed) -
         .map_err(|error| NoStart(format!("media: {error}")))
 }
 
-fn open_shards(config: &Config, house: &Arc<Premises>, seed: Seed, arbiters: &mut Vec<Arbiter>) -> (Shards, Vec<Addr<Rater>>) {
+fn open_shards(
+    config: &Config,
+    house: &Arc<Premises>,
+    seed: Seed,
+    arbiters: &mut Vec<Arbiter>,
+) -> (Shards, Vec<Addr<Rater>>) {
     let count = match config.server.sip_shards {
         0 => std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1)),
         given => given,

@@ -70,6 +70,11 @@ const DO_SEND: &[(&str, &str)] = &[
     ("actors/src/media_leg.rs", "what the relay answered it"),
     ("actors/src/registration.rs", "news of its own life"),
     ("actors/src/sip_shard/call_book.rs", "timers of calls that exist, from the wheel"),
+    ("actors/src/sip_shard/orders.rs", "what an operator changed of a trunk"),
+    ("actors/src/snapshots.rs", "what an operator changed of a trunk"),
+    ("src/platform.rs", "each trunk's carrier, once at the start"),
+    ("src/platform/recovery.rs", "remembered bindings, once at the start"),
+    ("src/platform/workers.rs", "the last order to calls when the platform closes"),
     ("actors/src/sip_shard/front.rs", "the first message of a call that was admitted"),
     ("actors/src/undertaker.rs", "the last orders of a call that died"),
     ("actors/src/user_limiter.rs", "news of its own life, answers to its shard"),
@@ -81,6 +86,10 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("actors/examples/relay_cpu.rs", "a load of packets at a rate, for a measurement"),
     ("actors/src/relay_loop.rs", "a poll that fails must not spin a media thread"),
     ("actors/src/edge/tcp.rs", "a connection's task, no actor: a refused accept and a slow sender are waited out"),
+    ("actors/src/ops/mod.rs", "a reading command waits until the Ledger has written what calls told it"),
+    ("src/platform.rs", "closing: calls end and books are written while it looks on"),
+    ("src/platform/recovery.rs", "the start waits until an earlier life's calls are settled"),
+    ("src/platform/workers.rs", "a dead node's last second must pass on a shared database"),
     ("src/control.rs", "a refused accept on the control socket must not spin"),
 ];
 

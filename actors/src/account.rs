@@ -92,6 +92,8 @@ impl Handler<Funds> for Account {
 impl Handler<Observe> for Account {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
-        MessageResult::<Observe>(json!({ "account": self.account, "calls": self.calls.len(), "asks": self.asks }) as Value)
+        MessageResult::<Observe>(
+            json!({ "account": self.account, "calls": self.calls.len(), "asks": self.asks }) as Value
+        )
     }
 }

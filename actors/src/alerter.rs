@@ -125,6 +125,9 @@ mod tests {
         let seen = alerter.send(Observe).await.unwrap();
         assert_eq!(seen["rows"], ROWS_MAX);
         clock.advance(WINDOW);
-        alerter.send(Raise { kind: "test", severity: Severity::Notice, subject: "one".into(), text: "again".into() }).await.unwrap();
+        alerter
+            .send(Raise { kind: "test", severity: Severity::Notice, subject: "one".into(), text: "again".into() })
+            .await
+            .unwrap();
     }
 }

@@ -22,9 +22,10 @@ use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::rater::PlanCall;
 use crate::registration::{Asker, Locate};
-use crate::sip_shard::{CallSlot, FindDialog, Order, Orders, SipShard, Wake};
+use crate::sip_shard::{CallSlot, FindDialog, Order, Orders, SipShard, ToUser, Wake};
 use crate::supervision::{Died, Estate};
 use crate::trunk_board::TrunkLine;
+use crate::user_limiter::Errand;
 
 /// News that may wait for one call.
 const MAILBOX: usize = 256;
@@ -104,7 +105,17 @@ impl Call {
             ctx.set_mailbox_capacity(MAILBOX);
             let Cradle { core, house, shard, slot, keeper } = cradle;
             let media = Media::default();
-            let line = Line { core, house, shard, slot, payer: None, media, askers: Vec::new(), trunk_line: None, woken_at: None };
+            let line = Line {
+                core,
+                house,
+                shard,
+                slot,
+                payer: None,
+                media,
+                askers: Vec::new(),
+                trunk_line: None,
+                woken_at: None,
+            };
             line.house.load.begin();
             // The keeper is told even when its mailbox is full: a dead call that nobody buries keeps its hold.
             Call(Estate::new(line, move |died| keeper.do_send(died)))
@@ -148,7 +159,9 @@ impl Line {
                 Action::Plan { query, ask } => self.plan(query, ask, own),
                 Action::Locate { query, target } => self.locate(query, target, own),
                 Action::Ask(ask) => self.ask(*ask, own),
-                Action::Request { client, flow, bytes, in_dialog } => orders.push(Order::Request { client, flow, bytes, in_dialog }),
+                Action::Request { client, flow, bytes, in_dialog } => {
+                    orders.push(Order::Request { client, flow, bytes, in_dialog })
+                }
                 Action::Cancel { client, reason } => orders.push(Order::Cancel { client, reason }),
                 Action::SendAck { flow, bytes } => orders.push(Order::SendAck { flow, bytes }),
                 Action::Respond { key, status, bytes } => orders.push(Order::Respond { key, status, bytes }),
@@ -193,24 +206,22 @@ impl Line {
 
     fn ask(&mut self, ask: tollgate_billing::ledger::Ask, own: &Addr<Call>) {
         let order = LedgerOrder { ask, reply: Some(own.clone().recipient()) };
-        match self.payer {
-            Some((account, owner)) => {
-                let enquiry = Enquiry { account, order, caller: own.clone() };
-                let to_user = crate::sip_shard::ToUser { user: owner, errand: crate::user_limiter::Errand::Ask(Box::new(enquiry)) };
-                if let Err(error) = self.house.shards().of_user(owner).try_send(to_user) {
-                    // The way round is crowded; money must still be settled, so straight to the Ledger.
-                    if let SendError::Full(crate::sip_shard::ToUser { errand: crate::user_limiter::Errand::Ask(enquiry), .. }) = error {
-                        self.house.ledger.order(enquiry.order);
-                    }
-                }
-            }
-            None => self.house.ledger.order(order),
+        let Some((account, owner)) = self.payer else { return self.house.ledger.order(order) };
+        let enquiry = Enquiry { account, order, caller: own.clone() };
+        let to_user = ToUser { user: owner, errand: Errand::Ask(Box::new(enquiry)) };
+        // Where the way round is crowded, money must still be settled: straight to the Ledger.
+        if let Err(SendError::Full(ToUser { errand: Errand::Ask(enquiry), .. })) =
+            self.house.shards().of_user(owner).try_send(to_user)
+        {
+            self.house.ledger.order(enquiry.order);
         }
     }
 
     fn media(&mut self, order: MediaOrder, own: &Addr<Call>, orders: &mut Vec<Order>) {
         match order {
-            MediaOrder::Allocate { lines, families } => self.media.allocate(&self.house, self.core.id(), lines, families, own),
+            MediaOrder::Allocate { lines, families } => {
+                self.media.allocate(&self.house, self.core.id(), lines, families, own)
+            }
             MediaOrder::Update { plan } => {
                 self.media.update(&self.house, self.core.id(), *plan);
                 self.media.watch(&self.house, orders);
@@ -231,7 +242,9 @@ impl Line {
     }
 
     fn hand_over(&mut self, to: CallId, query: Query, handover: Option<Box<tollgate_call::Handover>>) {
-        let Some(index) = self.askers.iter().position(|(call, asked, _)| *call == to && *asked == query) else { return };
+        let Some(index) = self.askers.iter().position(|(call, asked, _)| *call == to && *asked == query) else {
+            return;
+        };
         let (_, _, reply) = self.askers.swap_remove(index);
         // Money moves with it: it may not get lost in a full mailbox.
         reply.do_send(Tell(Event::Found { query, handover }));

@@ -137,8 +137,13 @@ impl Carrier {
         Carrier::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let mut tokens = Tokens::new(seed, 0);
-            let register =
-                Registering { call_id: tokens.call_id(), tag: tokens.tag(), cseq: tokens.cseq(), nc: 0, answered: false };
+            let register = Registering {
+                call_id: tokens.call_id(),
+                tag: tokens.tag(),
+                cseq: tokens.cseq(),
+                nc: 0,
+                answered: false,
+            };
             let now = house.clock.mono();
             Carrier {
                 record: house.trunks.record(trunk.id),
@@ -253,7 +258,8 @@ impl Carrier {
                 true => (Severity::Notice, "the carrier answers again"),
                 false => (Severity::Warning, "the carrier does not answer; its calls go elsewhere"),
             };
-            let raise = Raise { kind: "carrier_health", severity, subject: self.trunk.name.to_string(), text: text.into() };
+            let raise =
+                Raise { kind: "carrier_health", severity, subject: self.trunk.name.to_string(), text: text.into() };
             let _ = self.house.alerter.try_send(raise);
         }
     }
@@ -322,7 +328,12 @@ impl Carrier {
         self.next_register = Some(now + REGISTER_RETRY);
         if self.record.is_registered() || self.failures == 0 {
             let text = format!("our registration with the carrier was answered {status}; it is tried again");
-            let raise = Raise { kind: "carrier_register", severity: Severity::Warning, subject: self.trunk.name.to_string(), text };
+            let raise = Raise {
+                kind: "carrier_register",
+                severity: Severity::Warning,
+                subject: self.trunk.name.to_string(),
+                text,
+            };
             let _ = self.house.alerter.try_send(raise);
         }
         self.record.set_registered(false);
@@ -332,7 +343,9 @@ impl Carrier {
 /// A carrier failed a call: it stands back for a while.
 pub fn stand_back(record: &TrunkRecord, now: Mono, status: u16, retry_after: Option<u32>) {
     match retry_after {
-        Some(seconds) if status == 503 => record.rest_demanded(now + Duration::from_secs(u64::from(seconds)).min(REST_MAX)),
+        Some(seconds) if status == 503 => {
+            record.rest_demanded(now + Duration::from_secs(u64::from(seconds)).min(REST_MAX))
+        }
         _ if matches!(status, 408 | 503) => record.rest_inferred(now + REST),
         _ => {}
     }

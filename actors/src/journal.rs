@@ -135,14 +135,17 @@ impl Journal {
         }
         self.busy = true;
         let keys: Vec<_> = self.waiting.keys().take(BATCH_MAX).copied().collect();
-        let batch: Vec<_> = keys.into_iter().filter_map(|key| self.waiting.remove(&key).map(|word| (key, word))).collect();
+        let batch: Vec<_> =
+            keys.into_iter().filter_map(|key| self.waiting.remove(&key).map(|word| (key, word))).collect();
         let (store, own) = (self.store.clone(), ctx.address());
         self.runtime.spawn(async move {
             let changes: Vec<registrations::Change> = batch
                 .iter()
                 .map(|((user, number), word)| match word {
                     Word::Whole(row) => registrations::Change::Put(Row::clone(row)),
-                    Word::Expiry(expires_at) => registrations::Change::Expiry { user: *user, number: *number, expires_at: *expires_at },
+                    Word::Expiry(expires_at) => {
+                        registrations::Change::Expiry { user: *user, number: *number, expires_at: *expires_at }
+                    }
                     Word::Gone => registrations::Change::Gone { user: *user, number: *number },
                 })
                 .collect();

@@ -222,7 +222,11 @@ impl Ledger {
     }
 
     fn begin_if_due(&mut self, now: Mono, ctx: &mut Context<Ledger>) {
-        if !self.busy && !self.waiting.is_empty() && now >= self.not_before && (now >= self.begin_at || self.waiting.len() >= BATCH_MAX) {
+        if !self.busy
+            && !self.waiting.is_empty()
+            && now >= self.not_before
+            && (now >= self.begin_at || self.waiting.len() >= BATCH_MAX)
+        {
             self.busy = true;
             // Behind what the mailbox holds already: that rides along.
             ctx.notify(Commit);
@@ -268,7 +272,11 @@ impl Ledger {
                 if self.failing_since.is_none() {
                     self.failing_since = Some(now);
                     self.failing.store(true, Ordering::Relaxed);
-                    self.raise("ledger_down", Severity::Critical, format!("no paid calls until the database answers: {error}"));
+                    self.raise(
+                        "ledger_down",
+                        Severity::Critical,
+                        format!("no paid calls until the database answers: {error}"),
+                    );
                 }
                 self.not_before = now + RETRY;
                 for waiting in batch.into_iter().rev() {
@@ -309,7 +317,9 @@ impl Ledger {
             tracing::error!(call = %key.call, leg = key.paid_leg, sequence = key.sequence, %fault, "an ask contradicts the books");
         }
         let held = matches!(outcome, Outcome::Held(_));
-        let heard = waiting.reply.is_none_or(|reply| !matches!(reply.try_send(Answer { key, outcome }), Err(SendError::Closed(_))));
+        let heard = waiting
+            .reply
+            .is_none_or(|reply| !matches!(reply.try_send(Answer { key, outcome }), Err(SendError::Closed(_))));
         if held && !heard {
             // Nobody is left to use the grant: it is released, and its record says that the call did not happen.
             let release = Ask {

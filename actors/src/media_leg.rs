@@ -87,7 +87,10 @@ impl Media {
         }
         if self.legs.is_empty() {
             let timeout = house.tuned.load().media_timeout;
-            self.legs = SIDES.iter().map(|side| MediaLeg::open(*side, shared.clone(), house.clone(), own.clone(), timeout)).collect();
+            self.legs = SIDES
+                .iter()
+                .map(|side| MediaLeg::open(*side, shared.clone(), house.clone(), own.clone(), timeout))
+                .collect();
         }
         self.shared = Some(shared);
         Some(Box::new(ports))
@@ -160,7 +163,13 @@ impl Closed {
 }
 
 impl MediaLeg {
-    fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>, timeout: Option<Duration>) -> Addr<MediaLeg> {
+    fn open(
+        side: Side,
+        shared: Arc<SharedCall>,
+        house: Arc<Premises>,
+        call: Addr<Call>,
+        timeout: Option<Duration>,
+    ) -> Addr<MediaLeg> {
         MediaLeg::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             MediaLeg { side, shared, house, call, timeout, expected_since: None, reported: false }

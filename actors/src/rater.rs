@@ -57,7 +57,13 @@ impl Rater {
 
 /// The verdict over today's snapshots; without side effects, so `explain` asks it as well. `devices` tells how many devices a
 /// user has, where that is known.
-pub fn judge(house: &Premises, ask: &PlanAsk, devices: &dyn Fn(UserId) -> Option<usize>, at: (Mono, Wall), draw: u64) -> Admission {
+pub fn judge(
+    house: &Premises,
+    ask: &PlanAsk,
+    devices: &dyn Fn(UserId) -> Option<usize>,
+    at: (Mono, Wall),
+    draw: u64,
+) -> Admission {
     let (directory, values) = (house.directory.load(), house.settings.load());
     let (prices, tuned) = (house.prices.load(), house.tuned.load());
     let facts = Facts {
@@ -80,7 +86,13 @@ pub fn judge(house: &Premises, ask: &PlanAsk, devices: &dyn Fn(UserId) -> Option
 /// The verdict when there is no room to judge.
 fn overloaded(ask: &PlanAsk) -> Admission {
     let refusal = Refusal::new(Rule::Overload, None, "too many questions", MAILBOX);
-    Admission { verdict: Err(refusal), trace: Vec::new(), callee: ask.dialled.clone(), caller: ask.claim.user.clone(), payer: None }
+    Admission {
+        verdict: Err(refusal),
+        trace: Vec::new(),
+        callee: ask.dialled.clone(),
+        caller: ask.claim.user.clone(),
+        payer: None,
+    }
 }
 
 impl Actor for Rater {
@@ -95,7 +107,8 @@ impl Handler<PlanCall> for Rater {
         let at = (self.house.clock.mono(), self.house.clock.wall());
         let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
         let house = &self.house;
-        let admission = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw)).unwrap_or_else(|| overloaded(&ask));
+        let admission = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw))
+            .unwrap_or_else(|| overloaded(&ask));
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tollgate_call::{Event, Place, Query};
 use tollgate_sip::binding::{Bindings, Change, Outcome, Parts, Register as Wishes};
 use tollgate_sip::uri::Uri;
-use tollgate_store::registrations::Row;
 use tollgate_sip::wire::{Message as SipMessage, Name, ResponseBuilder};
+use tollgate_store::registrations::Row;
 use tollgate_types::{Flow, Mono, Transport, UserId};
 
 use crate::call::{Call, Tell};
@@ -187,7 +187,9 @@ impl Registration {
                 Change::Added(number) | Change::Moved(number) => {
                     self.bindings.get(*number).map(|binding| Written::whole(self.user, binding, &self.house))
                 }
-                Change::Refreshed(number) => self.bindings.get(*number).map(|binding| Written::expiry(self.user, binding, &self.house)),
+                Change::Refreshed(number) => {
+                    self.bindings.get(*number).map(|binding| Written::expiry(self.user, binding, &self.house))
+                }
                 Change::Removed(binding, _) => Some(Written::gone(self.user, binding)),
             };
             if let Some(written) = written {

@@ -29,7 +29,13 @@ struct Inner {
 
 impl Resolver {
     /// Asks the system's name servers from `runtime`. Without any it knows numeric addresses alone.
-    pub fn new(runtime: tokio::runtime::Handle, transports: Vec<Transport>, v4: bool, v6: bool, seed: Seed) -> Resolver {
+    pub fn new(
+        runtime: tokio::runtime::Handle,
+        transports: Vec<Transport>,
+        v4: bool,
+        v6: bool,
+        seed: Seed,
+    ) -> Resolver {
         let guard = runtime.enter();
         let dns = TokioResolver::builder_tokio().ok().and_then(|builder| builder.build().ok());
         drop(guard);
@@ -84,8 +90,12 @@ impl Resolver {
 impl Inner {
     async fn ask(&self, question: &Question) -> Answer {
         match question {
-            Question::Naptr(domain) => Answer::Naptr(self.records(domain, RecordType::NAPTR).await.iter().filter_map(naptr).collect()),
-            Question::Srv(name) => Answer::Srv(self.records(name, RecordType::SRV).await.iter().filter_map(srv).collect()),
+            Question::Naptr(domain) => {
+                Answer::Naptr(self.records(domain, RecordType::NAPTR).await.iter().filter_map(naptr).collect())
+            }
+            Question::Srv(name) => {
+                Answer::Srv(self.records(name, RecordType::SRV).await.iter().filter_map(srv).collect())
+            }
             Question::Addresses(host) => {
                 let mut found = Vec::new();
                 if self.v4 {

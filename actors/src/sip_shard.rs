@@ -98,7 +98,7 @@ impl SipShard {
         let seed = house.seed.child(u64::from(index) + 1);
         SipShard {
             index,
-            layer: Layer::new(house.transaction_timers.clone(), seed.child(1)),
+            layer: Layer::new(house.transaction_timers, seed.child(1)),
             tokens: Tokens::new(seed.child(2), index),
             wheel: Wheel::new(),
             roster: roster::Roster::new(seed.child(3)),
@@ -201,7 +201,7 @@ impl Handler<Observe> for SipShard {
         let stats = self.layer.stats();
         MessageResult::<Observe>(json!({
             "index": self.index,
-            "transactions": serde_json::to_value(&stats).unwrap_or(Value::Null),
+            "transactions": serde_json::to_value(stats).unwrap_or(Value::Null),
             "timers": self.wheel.len(),
             "calls": self.calls.len(),
             "waiting": self.waiting.len(),

@@ -90,7 +90,8 @@ impl Snapshots {
         let mut book = PriceBook::new(calendar, self.currency, rates, self.seed, self.clock.wall());
         for summary in decks::list(&self.store).await? {
             let timeline = book.timeline(summary.deck.zone);
-            let known = before.and_then(|before| before.deck(summary.deck.id)).filter(|known| *known.deck == summary.deck);
+            let known =
+                before.and_then(|before| before.deck(summary.deck.id)).filter(|known| *known.deck == summary.deck);
             let version = match known {
                 Some(known) => known.on(timeline),
                 None => {
@@ -151,7 +152,11 @@ impl Snapshots {
             let record = house.trunks.record(trunk.id);
             let login = match &trunk.credentials {
                 Some(credentials) => trunks::password(&self.store, trunk.id).await?.map(|secret| {
-                    Arc::new(Login { username: credentials.username.clone(), secret: secret.into(), realms: credentials.realms.clone() })
+                    Arc::new(Login {
+                        username: credentials.username.clone(),
+                        secret: secret.into(),
+                        realms: credentials.realms.clone(),
+                    })
                 }),
                 None => None,
             };

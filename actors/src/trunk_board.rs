@@ -53,10 +53,12 @@ impl TrunkBoard {
 
     /// How the trunk is.
     pub fn health(&self, trunk: TrunkId) -> Health {
-        self.records.load().get(&trunk).map_or(
-            Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 },
-            |record| record.health(),
-        )
+        self.records
+            .load()
+            .get(&trunk)
+            .map_or(Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 }, |record| {
+                record.health()
+            })
     }
 }
 

@@ -26,7 +26,9 @@ pub fn bury(died: Died<Line>) {
         match action {
             // Nobody is left to hear an outcome; the Ledger keeps trying by itself.
             Action::Ask(ask) => line.house.ledger.order(LedgerOrder { ask: *ask, reply: None }),
-            Action::Request { client, flow, bytes, in_dialog } => orders.push(Order::Request { client, flow, bytes, in_dialog }),
+            Action::Request { client, flow, bytes, in_dialog } => {
+                orders.push(Order::Request { client, flow, bytes, in_dialog })
+            }
             Action::Cancel { client, reason } => orders.push(Order::Cancel { client, reason }),
             Action::SendAck { flow, bytes } => orders.push(Order::SendAck { flow, bytes }),
             Action::Respond { key, status, bytes } => orders.push(Order::Respond { key, status, bytes }),
@@ -38,8 +40,11 @@ pub fn bury(died: Died<Line>) {
     line.shard.do_send(Orders { slot: line.slot, orders });
     let text = match ended {
         true => "a call died of a fault of ours; it was hung up on both sides and charged up to now",
-        false => "a call died of a fault of ours and could not be ended in order; its hold is settled at the next start",
+        false => {
+            "a call died of a fault of ours and could not be ended in order; its hold is settled at the next start"
+        }
     };
-    let alert = Raise { kind: "actor_died", severity: Severity::Critical, subject: call.to_string(), text: text.into() };
+    let alert =
+        Raise { kind: "actor_died", severity: Severity::Critical, subject: call.to_string(), text: text.into() };
     let _ = line.house.alerter.try_send(alert);
 }

@@ -69,7 +69,12 @@ pub struct MayCall {
 
 impl UserLimiter {
     /// Starts it on the current thread, with the registration that outlived an earlier one.
-    pub fn open(user: UserId, shard: u16, registration: Option<Addr<Registration>>, house: Arc<Premises>) -> Addr<UserLimiter> {
+    pub fn open(
+        user: UserId,
+        shard: u16,
+        registration: Option<Addr<Registration>>,
+        house: Arc<Premises>,
+    ) -> Addr<UserLimiter> {
         UserLimiter::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let now = house.clock.mono();

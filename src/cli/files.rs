@@ -24,7 +24,8 @@ pub fn read_into(mut request: Request) -> Result<Request, Refused> {
         }
         let bytes = fs::read(&csv.file).map_err(|error| refuse(&error))?;
         csv.text = String::from_utf8(bytes).map_err(|error| {
-            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line =
+                error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
             refuse(&format_args!("line {line}: not UTF-8 text"))
         })?;
     }

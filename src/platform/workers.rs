@@ -77,7 +77,13 @@ pub fn tick(
 }
 
 /// Proves that this node lives, each second by the database's clock; and settles what dead nodes left.
-pub fn heartbeat(runtime: &tokio::runtime::Runtime, store: &Store, life: &Life, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
+pub fn heartbeat(
+    runtime: &tokio::runtime::Runtime,
+    store: &Store,
+    life: &Life,
+    house: &Arc<Premises>,
+    stop: &Arc<AtomicBool>,
+) {
     let (beat_store, beat_life, beat_stop) = (store.clone(), life.clone(), stop.clone());
     runtime.spawn(async move {
         let mut every = tokio::time::interval(HEARTBEAT);
@@ -104,7 +110,12 @@ pub fn heartbeat(runtime: &tokio::runtime::Runtime, store: &Store, life: &Life, 
 }
 
 /// Time lines reach a few days ahead: before they end they are laid out anew.
-pub fn lay_out_time(runtime: &tokio::runtime::Runtime, snapshots: Arc<Snapshots>, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
+pub fn lay_out_time(
+    runtime: &tokio::runtime::Runtime,
+    snapshots: Arc<Snapshots>,
+    house: &Arc<Premises>,
+    stop: &Arc<AtomicBool>,
+) {
     let (house, stop) = (house.clone(), stop.clone());
     runtime.spawn(async move {
         let mut every = tokio::time::interval(Snapshots::LAY_OUT_EVERY);

@@ -44,24 +44,24 @@ fn assert_named(server: &Server, entry: &str) {
 }
 
 fn nth(server: &Server, n: usize) -> String {
-    shell(server, &format!("SELECT id FROM entries ORDER BY id LIMIT 1 OFFSET {n}"))
+    shell(server, &format!("SELECT number FROM entries ORDER BY number LIMIT 1 OFFSET {n}"))
 }
 
 fn altered_deleted_swapped(database: Database) {
     let net = Network::lease();
     let server = five_entries(&net, database);
     let third = nth(&server, 2);
-    shell(&server, &format!("UPDATE entries SET amount = amount + 1 WHERE id = {third}"));
+    shell(&server, &format!("UPDATE entries SET amount = amount + 1 WHERE number = {third}"));
     assert_named(&server, &third);
-    shell(&server, &format!("UPDATE entries SET amount = amount - 1 WHERE id = {third}"));
+    shell(&server, &format!("UPDATE entries SET amount = amount - 1 WHERE number = {third}"));
     server.ok(&["ledger", "verify"]);
 
     let (second, fourth) = (nth(&server, 1), nth(&server, 3));
     shell(
         &server,
         &format!(
-            "UPDATE entries SET amount = CASE id WHEN {second} THEN (SELECT amount FROM entries WHERE id = {fourth}) \
-             ELSE (SELECT amount FROM entries WHERE id = {second}) END WHERE id IN ({second}, {fourth})"
+            "UPDATE entries SET amount = CASE number WHEN {second} THEN (SELECT amount FROM entries WHERE number = {fourth}) \
+             ELSE (SELECT amount FROM entries WHERE number = {second}) END WHERE number IN ({second}, {fourth})"
         ),
     );
     assert_named(&server, &second);
@@ -69,7 +69,7 @@ fn altered_deleted_swapped(database: Database) {
     let net = Network::lease();
     let server = five_entries(&net, database);
     let (third, fourth) = (nth(&server, 2), nth(&server, 3));
-    shell(&server, &format!("DELETE FROM entries WHERE id = {third}"));
+    shell(&server, &format!("DELETE FROM entries WHERE number = {third}"));
     assert_named(&server, &fourth);
 }
 
@@ -93,6 +93,11 @@ fn a_backup_restores_the_books_and_the_secrets() {
     server.ok(&["backup", &path]);
     server.ok(&["credit", "add", "alice", "100.00"]);
     assert!(server.terminate().success());
+    let refused = server.cli(&["restore", &path]);
+    assert_eq!(refused.status, 1, "a database with books in it is not overwritten: {refused:?}");
+    for file in ["tollgate.db", "tollgate.db-wal", "tollgate.db-shm"] {
+        let _ = std::fs::remove_file(server.data().join(file));
+    }
     server.ok(&["restore", &path]);
     server.start_again();
     assert_eq!(crate::world::shown(&server, "alice", "balance"), "12.000000");

@@ -59,7 +59,8 @@ pub fn serve(
                 .route("/readyz", web::get().to(readyz))
                 .default_service(web::to(nothing_here))
         });
-        let server = server.workers(1).disable_signals().bind(at).map_err(|error| name("web.listen", at, &error))?.run();
+        let server =
+            server.workers(1).disable_signals().bind(at).map_err(|error| name("web.listen", at, &error))?.run();
         handles.push(server.handle());
         actix_web::rt::spawn(server);
     }
@@ -73,7 +74,8 @@ pub fn serve(
             };
             App::new().route("/metrics", web::get().to(page)).default_service(web::to(nothing_here))
         });
-        let server = server.workers(1).disable_signals().bind(at).map_err(|error| name("metrics.listen", at, &error))?.run();
+        let server =
+            server.workers(1).disable_signals().bind(at).map_err(|error| name("metrics.listen", at, &error))?.run();
         handles.push(server.handle());
         actix_web::rt::spawn(server);
     }

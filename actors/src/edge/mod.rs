@@ -145,10 +145,16 @@ impl Outlet for Arc<Sockets> {
 
     fn flow_to(&self, transport: Transport, peer: SocketAddr) -> Option<Flow> {
         let same_family = |local: &SocketAddr| local.is_ipv4() == peer.is_ipv4();
-        let fitting: Vec<SocketAddr> =
-            self.bound().into_iter().filter(|(kind, local)| *kind == transport && same_family(local)).map(|(_, local)| local).collect();
+        let fitting: Vec<SocketAddr> = self
+            .bound()
+            .into_iter()
+            .filter(|(kind, local)| *kind == transport && same_family(local))
+            .map(|(_, local)| local)
+            .collect();
         // A listener on loopback cannot reach the world; one on the world's address can reach loopback only by luck.
-        let best = fitting.iter().find(|local| local.ip().is_unspecified() || local.ip().is_loopback() == peer.ip().is_loopback());
+        let best = fitting
+            .iter()
+            .find(|local| local.ip().is_unspecified() || local.ip().is_loopback() == peer.ip().is_loopback());
         let local = *best.or(fitting.first())?;
         Some(Flow { transport, local, peer, conn: Default::default() })
     }
@@ -158,7 +164,9 @@ impl Outlet for Arc<Sockets> {
     }
 
     fn is_own_address(&self, address: std::net::IpAddr) -> bool {
-        self.bound().iter().any(|(_, local)| local.ip() == address || (local.ip().is_unspecified() && self.ours.knows(address)))
+        self.bound()
+            .iter()
+            .any(|(_, local)| local.ip() == address || (local.ip().is_unspecified() && self.ours.knows(address)))
     }
 }
 

@@ -37,7 +37,9 @@ impl Ours {
 
     /// Is it the advertised address, or one that we were seen to send from?
     pub fn knows(&self, address: IpAddr) -> bool {
-        self.advertise == Some(address) || address.is_loopback() || self.towards.read().values().any(|known| *known == address)
+        self.advertise == Some(address)
+            || address.is_loopback()
+            || self.towards.read().values().any(|known| *known == address)
     }
 
     /// The kernel's choice of source address, without sending anything.

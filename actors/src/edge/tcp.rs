@@ -96,7 +96,9 @@ impl TcpListening {
         let (local, peer, table) = (self.local, flow.peer, self.table.clone());
         front.clone().spawn_on(id.0 as usize, async move {
             match tokio::time::timeout(CONNECT_DEADLINE, TcpStream::connect(peer)).await {
-                Ok(Ok(stream)) => converse(stream, Flow { transport: Transport::Tcp, local, peer, conn: id }, queued, &front).await,
+                Ok(Ok(stream)) => {
+                    converse(stream, Flow { transport: Transport::Tcp, local, peer, conn: id }, queued, &front).await
+                }
                 _ => front.unreachable(Flow { transport: Transport::Tcp, local, peer, conn: ConnId(0) }),
             }
             table.lock().forget(id);
@@ -191,7 +193,8 @@ async fn converse(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Byte
     let mut buffer = vec![0u8; 8 * 1024];
     let mut half_since: Option<tokio::time::Instant> = None;
     loop {
-        let wait_until = half_since.map_or_else(|| tokio::time::Instant::now() + IDLE, |since| since + MESSAGE_DEADLINE);
+        let wait_until =
+            half_since.map_or_else(|| tokio::time::Instant::now() + IDLE, |since| since + MESSAGE_DEADLINE);
         tokio::select! {
             outgoing = queued.recv() => {
                 let Some(bytes) = outgoing else { break };

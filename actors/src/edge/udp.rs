@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn only_blank_datagrams_are_keep_alives() {
-        for (datagram, verdict) in [(&b""[..], true), (b"\r\n\r\n", true), (b"\0", true), (b"BYE ", false), (b"\r\n\r\n\r\n", false)] {
+        for (datagram, verdict) in
+            [(&b""[..], true), (b"\r\n\r\n", true), (b"\0", true), (b"BYE ", false), (b"\r\n\r\n\r\n", false)]
+        {
             assert_eq!(is_keep_alive(datagram), verdict, "{datagram:?}");
         }
     }

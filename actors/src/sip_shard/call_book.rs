@@ -73,7 +73,15 @@ impl CallBook {
 
     /// Puts a call into its reserved place.
     pub fn settle(&mut self, slot: CallSlot, id: CallId, addr: Addr<Call>) {
-        let entry = CallEntry { addr, id, call_ids: Vec::new(), timer: None, media_timer: None, clients: Vec::new(), legs: Vec::new() };
+        let entry = CallEntry {
+            addr,
+            id,
+            call_ids: Vec::new(),
+            timer: None,
+            media_timer: None,
+            clients: Vec::new(),
+            legs: Vec::new(),
+        };
         self.slots[slot.index as usize].entry = Some(entry);
         self.by_id.insert(id, slot);
     }
@@ -196,9 +204,18 @@ impl Handler<FindDialog> for super::SipShard {
     type Result = ();
     fn handle(&mut self, find: FindDialog, _: &mut Context<Self>) {
         let FindDialog { dialog, asker, query, reply } = find;
-        let holder = self.calls.by_call_id(&dialog.call_id).and_then(|slot| self.calls.get(slot)).map(|entry| entry.addr.clone());
+        let holder = self
+            .calls
+            .by_call_id(&dialog.call_id)
+            .and_then(|slot| self.calls.get(slot))
+            .map(|entry| entry.addr.clone());
         let delivered = holder.is_some_and(|holder| {
-            holder.try_send(crate::call::SurrenderTo { event: Event::Surrender { to: asker, query, dialog }, reply: reply.clone() }).is_ok()
+            holder
+                .try_send(crate::call::SurrenderTo {
+                    event: Event::Surrender { to: asker, query, dialog },
+                    reply: reply.clone(),
+                })
+                .is_ok()
         });
         if !delivered {
             let _ = reply.try_send(Tell(Event::Found { query, handover: None }));

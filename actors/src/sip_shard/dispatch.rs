@@ -37,7 +37,9 @@ impl SipShard {
         match message.method() {
             Some(Method::Register) => self.register(message, raw.flow, now),
             // Known ones go on; new ones must show who they are before anything is kept.
-            Some(Method::Invite) if message.to().tag().is_none() && !self.layer.knows(&message) => self.knock(message, raw.flow, now),
+            Some(Method::Invite) if message.to().tag().is_none() && !self.layer.knows(&message) => {
+                self.knock(message, raw.flow, now)
+            }
             _ => self.layer.handle_message(message, raw.flow, now, &mut self.out),
         }
     }
@@ -68,7 +70,9 @@ impl SipShard {
                 }
             }
             Action::Response { owner, message, flow, .. } => self.response(owner, message, flow),
-            Action::StrayResponse { .. } => metrics::counter!("tollgate_sip_stray_total", "what" => "response").increment(1),
+            Action::StrayResponse { .. } => {
+                metrics::counter!("tollgate_sip_stray_total", "what" => "response").increment(1)
+            }
             Action::TimedOut { owner, .. } => self.no_answer(owner, |client| Event::TimedOut { client }, 408),
             Action::Unreachable { owner, .. } => self.no_answer(owner, |client| Event::Unreachable { client }, 503),
             Action::ServerGone { key, .. } => self.waiting.forget(key),
@@ -79,7 +83,11 @@ impl SipShard {
     fn response(&mut self, owner: u64, message: Message, flow: Flow) {
         if let Some((trunk, errand)) = carrier::of_owner(owner) {
             if let Some(carrier) = self.roster.carrier(trunk) {
-                let _ = carrier.try_send(carrier::Heard { errand, status: message.status().unwrap_or(0), message: Some(message) });
+                let _ = carrier.try_send(carrier::Heard {
+                    errand,
+                    status: message.status().unwrap_or(0),
+                    message: Some(message),
+                });
             }
         } else if let Some(relay) = super::front::Relayed::of_owner(owner) {
             self.relay_answer(relay, Some(message));

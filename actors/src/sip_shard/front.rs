@@ -81,7 +81,14 @@ impl SipShard {
     }
 
     /// A request outside any dialog, in a transaction of its own.
-    pub(super) fn outside(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
+    pub(super) fn outside(
+        &mut self,
+        key: ServerKey,
+        message: Message,
+        flow: Flow,
+        now: Mono,
+        ctx: &mut Context<SipShard>,
+    ) {
         let Some(method) = message.method() else { return };
         let required = crate::sip_shard::reply::unsupported(&message);
         if !required.is_empty() {
@@ -94,7 +101,9 @@ impl SipShard {
             // RFC 6665 §4.1.3 and RFC 3903 §6: no event package is served yet.
             Method::Subscribe | Method::Publish => self.answer(key, &message, &flow, 489, now),
             // They live inside dialogs, and this one is none of ours (RFC 3261 §12.2.2).
-            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => self.answer(key, &message, &flow, 481, now),
+            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+                self.answer(key, &message, &flow, 481, now)
+            }
             Method::Refer => self.answer(key, &message, &flow, 403, now),
             _ => self.answer(key, &message, &flow, 501, now),
         }
@@ -158,7 +167,9 @@ impl SipShard {
     /// Is the request for a domain of ours? The guide's `blockotherdomains`.
     fn serves(&self, message: &Message) -> bool {
         match tollgate_sip::uri::Uri::parse(message.request_uri()) {
-            Ok(uri) if uri.is_sip() => self.house.directory.load().domains().serves(uri.host()) || self.house.is_own_host(uri.host()),
+            Ok(uri) if uri.is_sip() => {
+                self.house.directory.load().domains().serves(uri.host()) || self.house.is_own_host(uri.host())
+            }
             // A tel: URI names no domain (RFC 3966).
             _ => true,
         }

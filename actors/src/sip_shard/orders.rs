@@ -111,7 +111,10 @@ impl SipShard {
                 }
             }
             Order::Cancel { client, reason } => {
-                let key = self.calls.get(slot).and_then(|entry| entry.clients.iter().find(|(known, _)| *known == client).map(|(_, key)| *key));
+                let key = self
+                    .calls
+                    .get(slot)
+                    .and_then(|entry| entry.clients.iter().find(|(known, _)| *known == client).map(|(_, key)| *key));
                 if let Some(key) = key {
                     self.layer.cancel(key, reason, now, &mut self.out);
                 }
@@ -169,7 +172,8 @@ impl Handler<crate::carrier::SendFor> for SipShard {
         let now = self.house.clock.mono();
         contain("sip_shard.send_for", || {
             let reachable = self.house.wires.reachable_at(&send.flow).to_string();
-            let _ = self.layer.request(send.owner, &send.bytes, send.flow, SentBy(&reachable), false, now, &mut self.out);
+            let _ =
+                self.layer.request(send.owner, &send.bytes, send.flow, SentBy(&reachable), false, now, &mut self.out);
             self.settle_down(now, ctx);
         });
         self.out.clear();
@@ -187,7 +191,7 @@ impl Handler<crate::carrier::Find> for SipShard {
                 trunk.map(|trunk| crate::carrier::Carrier::open(trunk, ctx.address(), self.house.clone()))
             }
         };
-        if !carrier.is_some_and(|carrier| carrier.try_send(find).is_ok()) {
+        if carrier.is_none_or(|carrier| carrier.try_send(find).is_err()) {
             let _ = reply.try_send(crate::call::Tell(Event::Located { query, places: Vec::new() }));
         }
     }
@@ -210,7 +214,8 @@ impl Handler<crate::registration::Locate> for SipShard {
     type Result = ();
     fn handle(&mut self, locate: crate::registration::Locate, _: &mut Context<Self>) {
         let (query, reply) = (locate.query, locate.reply.clone());
-        let asked = self.roster.registration(locate.user).is_some_and(|registration| registration.try_send(locate).is_ok());
+        let asked =
+            self.roster.registration(locate.user).is_some_and(|registration| registration.try_send(locate).is_ok());
         if !asked {
             reply.tell(query, Vec::new());
         }

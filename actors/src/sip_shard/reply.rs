@@ -34,9 +34,17 @@ impl SipShard {
     }
 
     /// RFC 3261 §8.2.2.3: an extension we do not have was required.
-    pub(super) fn answer_unsupported(&mut self, key: ServerKey, message: &Message, flow: &Flow, extensions: &[String], now: Mono) {
+    pub(super) fn answer_unsupported(
+        &mut self,
+        key: ServerKey,
+        message: &Message,
+        flow: &Flow,
+        extensions: &[String],
+        now: Mono,
+    ) {
         let tag = self.tokens.tag();
-        let response = ResponseBuilder::to(message, flow, 420, None).tag(&tag).header(Name::Unsupported, extensions.join(", "));
+        let response =
+            ResponseBuilder::to(message, flow, 420, None).tag(&tag).header(Name::Unsupported, extensions.join(", "));
         self.layer.respond(key, response.build(), 420, now, &mut self.out);
     }
 
@@ -64,7 +72,11 @@ impl SipShard {
 /// Extensions that the message requires and we do not have.
 pub fn unsupported(message: &Message) -> Vec<String> {
     let required = message.headers(Name::Require);
-    required.filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag.trim()))).map(|tag| tag.trim().to_owned()).take(8).collect()
+    required
+        .filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag.trim())))
+        .map(|tag| tag.trim().to_owned())
+        .take(8)
+        .collect()
 }
 
 /// A stranger's text, fit for a log line.

@@ -33,12 +33,10 @@ pub enum Sender {
         /// The proof, if digest was it.
         proof: Option<Proof>,
     },
-    /// A trunk, and the number it dialled without its secret prefix.
+    /// A trunk. What it dialled, less its secret prefix, is read by the dial plan.
     Trunk {
         /// Which.
         trunk: Arc<Ingress>,
-        /// What it dialled.
-        number: String,
     },
     /// Nobody yet: ask for proof.
     Challenge {
@@ -68,12 +66,20 @@ impl SipShard {
         match Credentials::pick(message, directory.domains().realm()) {
             Pick::Found(credentials) => self.judge(message, flow, &directory, &credentials),
             Pick::Unusable(_) => self.stranger(message, flow, &directory),
-            Pick::Absent => unproven(message, flow, &directory).unwrap_or_else(|| self.stranger(message, flow, &directory)),
+            Pick::Absent => {
+                unproven(message, flow, &directory).unwrap_or_else(|| self.stranger(message, flow, &directory))
+            }
         }
     }
 
     /// It brought credentials for our realm.
-    fn judge(&mut self, message: &Message, flow: &Flow, directory: &Directory, credentials: &Credentials<'_>) -> Sender {
+    fn judge(
+        &mut self,
+        message: &Message,
+        flow: &Flow,
+        directory: &Directory,
+        credentials: &Credentials<'_>,
+    ) -> Sender {
         let source = flow.peer.ip();
         let name = credentials.username.split('@').next().unwrap_or_default();
         let user = directory.user_named(name, None);
@@ -139,20 +145,16 @@ impl SipShard {
 /// Those whose mode asks for no digest: trunks by address or prefix, users by address.
 fn unproven(message: &Message, flow: &Flow, directory: &Directory) -> Option<Sender> {
     let (request, to, from) = (user_part(message.request_uri()), user_of(&message.to()), user_of(&message.from()));
-    let approach = Approach {
-        source: flow.peer,
-        request_user: &request,
-        to_user: &to,
-        from_user: &from,
-    };
+    let approach = Approach { source: flow.peer, request_user: &request, to_user: &to, from_user: &from };
     match identify(directory.ingresses(), &approach) {
-        Identified::Trunk { trunk, number } => return Some(Sender::Trunk { trunk, number }),
+        Identified::Trunk { trunk, .. } => return Some(Sender::Trunk { trunk }),
         Identified::WrongProof => return Some(Sender::Refused(403)),
         Identified::NeedDigest { .. } | Identified::Unknown => {}
     }
     let user = directory.user_named(approach.from_user, None)?;
     let near = user.sources.iter().any(|known| known.has(flow.peer));
-    (!user.auth.wants_digest() && user.auth.wants_source() && near).then(|| Sender::User { user: user.clone(), proof: None })
+    (!user.auth.wants_digest() && user.auth.wants_source() && near)
+        .then(|| Sender::User { user: user.clone(), proof: None })
 }
 
 /// A trunk that answered its challenge: what it dialled, by the same rules as one known by its address.
@@ -164,10 +166,9 @@ fn enter_by_trunk(message: &Message, flow: &Flow, trunk: &Arc<Ingress>) -> Sende
         NumberFrom::Uri => user_part(message.request_uri()),
         NumberFrom::To => user_of(&message.to()),
     };
-    match number.strip_prefix(&*trunk.prefix) {
-        Some(number) => Sender::Trunk { trunk: trunk.clone(), number: number.to_owned() },
-        None if trunk.auth.wants_prefix() => Sender::Refused(403),
-        None => Sender::Trunk { trunk: trunk.clone(), number },
+    match trunk.auth.wants_prefix() && !number.starts_with(&*trunk.prefix) {
+        true => Sender::Refused(403),
+        false => Sender::Trunk { trunk: trunk.clone() },
     }
 }
 

@@ -57,7 +57,14 @@ impl Relayed {
 
 impl SipShard {
     /// A MESSAGE outside any dialog.
-    pub(super) fn message(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
+    pub(super) fn message(
+        &mut self,
+        key: ServerKey,
+        message: Message,
+        flow: Flow,
+        now: Mono,
+        ctx: &mut Context<SipShard>,
+    ) {
         let sender = match self.identify(&message, &flow) {
             Sender::User { user, .. } if user.enabled => user,
             Sender::Challenge { stale, offered } => {
@@ -77,7 +84,8 @@ impl SipShard {
         let relayed = Relayed(self.next_relay);
         let from = sender.name.clone();
         self.relays.insert(relayed, OnItsWay { key, message, flow, from, open: 0, status: 480 });
-        let locate = Locate { user: to, query: Query(0), reply: crate::registration::Asker::Message(relayed, ctx.address()) };
+        let locate =
+            Locate { user: to, query: Query(0), reply: crate::registration::Asker::Message(relayed, ctx.address()) };
         if self.house.shards().of_user(to).try_send(locate).is_err() {
             self.finish_relay(relayed, 503, now);
         }
@@ -138,7 +146,11 @@ impl SipShard {
                 .body(message.content_type().unwrap_or("text/plain"), message.body().clone())
                 .build();
             let reachable = self.house.wires.reachable_at(&place.flow).to_string();
-            if self.layer.request(relayed.owner(), &request, place.flow, SentBy(&reachable), false, now, &mut self.out).is_err() {
+            if self
+                .layer
+                .request(relayed.owner(), &request, place.flow, SentBy(&reachable), false, now, &mut self.out)
+                .is_err()
+            {
                 self.relay_answer(relayed, None);
             }
         }

@@ -82,23 +82,23 @@ impl Challenge {
         let mut text = String::with_capacity(256);
         text.push_str("Digest username=\"");
         push_quoted(&mut text, login.username);
-        text.push_str("\",realm=\"");
+        text.push_str("\", realm=\"");
         push_quoted(&mut text, &self.realm);
-        // nonce and opaque as they were written, escapes included.
-        for part in ["\",nonce=\"", &self.nonce, "\",uri=\"", uri, "\",response=\"", hash.as_str(), "\""] {
+        // A space after each comma: some peers find a parameter by it. nonce and opaque as they were written, escapes included.
+        for part in ["\", nonce=\"", &self.nonce, "\", uri=\"", uri, "\", response=\"", hash.as_str(), "\""] {
             text.push_str(part);
         }
         if self.named {
-            text.push_str(",algorithm=");
+            text.push_str(", algorithm=");
             text.push_str(self.algorithm.token());
         }
         if let Some(opaque) = &self.opaque {
-            for part in [",opaque=\"", opaque, "\""] {
+            for part in [", opaque=\"", opaque, "\""] {
                 text.push_str(part);
             }
         }
         if self.counted {
-            for part in [",qop=auth,nc=", &nc, ",cnonce=\"", cnonce, "\""] {
+            for part in [", qop=auth, nc=", &nc, ", cnonce=\"", cnonce, "\""] {
                 text.push_str(part);
             }
         }
@@ -198,7 +198,7 @@ mod tests {
         let (name, value) = challenges[0].answer(&login(Realms::FromTrustedHost), "INVITE", "sip:x", "c", 1);
         assert_eq!(name, Name::ProxyAuthorization);
         assert!(
-            value.ends_with(",opaque=\"o\"") && value.contains("nonce=\"n\\\"\"") && !value.contains("qop"),
+            value.ends_with(", opaque=\"o\"") && value.contains("nonce=\"n\\\"\"") && !value.contains("qop"),
             "{value}"
         );
     }
