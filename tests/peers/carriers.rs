@@ -66,38 +66,6 @@ fn busy_and_a_final_refusal_are_not_tried_elsewhere() {
 }
 
 #[test]
-fn a_carrier_that_challenges_gets_our_proof() {
-    let net = Network::lease();
-    let server = Server::at(&net).start();
-    world::import_decks(&server);
-    add_prepaid(&server, "alice", "10.00");
-    let address = net.sip(CARRIER).to_string();
-    let secret = world::password("customer-7");
-    server.ok(&[
-        "trunk",
-        "add",
-        "carrier",
-        "--egress",
-        "--address",
-        &address,
-        "--deck",
-        "buy",
-        "--username",
-        "customer-7",
-        "--password",
-        &secret,
-    ]);
-    server.ok(&["route", "add", "--prefix", "1", "--trunk", "carrier"]);
-    let carrier = Sipp::listening(&server, net.host(CARRIER), "challenge");
-    let carrier = carrier.user("customer-7").word("realm", net.host(CARRIER)).start();
-    call(&server, &net).run();
-    carrier.await_done(1);
-    let messages = carrier.messages();
-    assert!(!messages.contains("alice"), "a user name never reaches a carrier");
-    assert!(!messages.contains(&secret), "a password never travels");
-}
-
-#[test]
 fn a_stranger_who_challenges_within_a_call_gets_no_proof() {
     let net = Network::lease();
     let server = Server::at(&net).start();
