@@ -317,6 +317,7 @@ impl Platform {
         workers::heartbeat(&runtime, &store, &life, &house, &stop);
         workers::lay_out_time(&runtime, snapshots.clone(), &house, &stop);
         workers::watch_profile(&runtime, ops.clone(), &stop);
+        workers::keep_house(&runtime, &store, &stop);
         for trunk in house.directory.load_full().egresses() {
             let changed = Changed { trunk: trunk.id, now: Some(trunk.clone()) };
             shards.of_trunk(trunk.id).do_send(changed);

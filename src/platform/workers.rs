@@ -16,7 +16,7 @@ use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::Cause;
 use tollgate_call::Event;
 use tollgate_store::nodes::{self, Life};
-use tollgate_store::{Engine, Store};
+use tollgate_store::{Engine, Store, bans, ledger, registrations};
 
 use super::NoStart;
 
@@ -24,6 +24,8 @@ use super::NoStart;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How often it is asked whether a load test is over.
 const PROFILE: Duration = Duration::from_secs(60);
+/// How often the daily anchor and the prunings are looked after.
+const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 /// How often other nodes' orphans are looked for.
 const ORPHANS: Duration = Duration::from_secs(15);
 
@@ -141,6 +143,30 @@ pub fn watch_profile(runtime: &tokio::runtime::Runtime, ops: Arc<Ops>, stop: &Ar
             }
         }
     });
+}
+
+/// Takes the daily anchor of the books, and forgets registrations and bans that are over.
+pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, stop: &Arc<AtomicBool>) {
+    let (store, stop) = (store.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(HOUSEKEEPING);
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            if let Err(error) = tidy_up(&store).await {
+                tracing::warn!(%error, "the hourly housekeeping was not done; it is tried again");
+            }
+        }
+    });
+}
+
+async fn tidy_up(store: &Store) -> Result<(), tollgate_store::Error> {
+    if ledger::anchor(store).await? {
+        tracing::info!("the books were anchored for the day");
+    }
+    let now = store.now().await?;
+    registrations::prune(store, now).await?;
+    bans::prune(store, now).await?;
+    Ok(())
 }
 
 /// Ends every call; each side gets its BYE.
