@@ -261,7 +261,11 @@ impl Keys {
 }
 
 fn split(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    // As the file would write it: ["a", "b"]. Brackets alone may be an IPv6 address.
+    let listed = text.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let listed = listed.filter(|inside| inside.is_empty() || inside.contains(['"', '\'']));
+    let parts = listed.unwrap_or(text).split(',').map(|part| part.trim().trim_matches(['"', '\'']));
+    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
@@ -354,4 +358,23 @@ fn port_range(text: &str) -> Option<(u16, u16)> {
     let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
     let (first, last) = (first.checked_add(first % 2)?, if last % 2 == 0 { last.checked_sub(1)? } else { last });
     (first >= 1024 && last >= first.checked_add(3)?).then_some((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_as_the_file_or_a_shell_writes_it() {
+        for (text, parts) in [
+            ("127.0.0.1:5060", &["127.0.0.1:5060"][..]),
+            (" a , b,", &["a", "b"]),
+            (r#"["a", "b"]"#, &["a", "b"]),
+            ("[]", &[]),
+            ("[::1]:5060,[::]:5061", &["[::1]:5060", "[::]:5061"]),
+            ("[::1]", &["[::1]"]),
+        ] {
+            assert_eq!(split(text), parts, "{text}");
+        }
+    }
 }
