@@ -13,8 +13,11 @@ use tollgate_sip::token;
 use tollgate_types::{AccountId, Flow, Seed, TrunkId, UserId};
 
 use crate::clock::Clock;
-use crate::edge::{EdgeCounts, Raw};
+use crate::edge::{EdgeCounts, Policy, Raw};
+use crate::premises::Premises;
+use crate::registration::Lost;
 use crate::sip_shard::{FlowGone, Inbound, SipShard};
+use crate::tuning::Tuned;
 
 /// The shards and their threads. Cheap to clone.
 #[derive(Clone)]
@@ -90,14 +93,26 @@ impl Shards {
 pub struct Front {
     shards: Shards,
     bans: Arc<ArcSwap<BanTable>>,
+    tuned: Arc<ArcSwap<Tuned>>,
     clock: Clock,
     counts: Arc<EdgeCounts>,
 }
 
 impl Front {
-    /// Over `shards`, obeying `bans`.
-    pub fn new(shards: Shards, bans: Arc<ArcSwap<BanTable>>, clock: Clock, counts: Arc<EdgeCounts>) -> Front {
-        Front { shards, bans, clock, counts }
+    /// Over `shards`, obeying what the house's ban table and settings say at the time.
+    pub fn new(shards: Shards, house: &Premises) -> Front {
+        Front {
+            shards,
+            bans: house.bans.clone(),
+            tuned: house.tuned.clone(),
+            clock: house.clock.clone(),
+            counts: house.edge_counts.clone(),
+        }
+    }
+
+    /// What the settings say now.
+    pub fn tuned(&self) -> Policy {
+        self.tuned.load().edge
     }
 
     /// Runs a reader on a shard's thread.
@@ -141,10 +156,18 @@ impl Front {
         }
     }
 
-    /// News that a connection has ended or could not be made.
+    /// News that a connection has ended or could not be made, for the transactions that wait on it.
     pub fn unreachable(&self, flow: Flow) {
         for shard in self.shards.all() {
             let _ = shard.try_send(FlowGone(flow));
+        }
+    }
+
+    /// The same news for these users, whose devices were reached by it. No mailbox may lose it, and it cannot flood one: it comes
+    /// once for a user and connection, after a REGISTER that proved itself.
+    pub fn lost(&self, flow: Flow, users: impl IntoIterator<Item = UserId>) {
+        for user in users {
+            self.shards.of_user(user).do_send(Lost { user, flow });
         }
     }
 }

@@ -11,7 +11,8 @@ use actix::prelude::*;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_call::{Event, Place, Query};
-use tollgate_sip::binding::{Bindings, Change, Outcome, Parts, Register as Wishes};
+use tollgate_sip::binding::{Binding, Bindings, Change, Outcome, Parts, Register as Wishes};
+use tollgate_sip::dialog::next_hop;
 use tollgate_sip::uri::Uri;
 use tollgate_sip::wire::{Message as SipMessage, Name, ResponseBuilder};
 use tollgate_store::registrations::Row;
@@ -22,6 +23,7 @@ use crate::journal::Written;
 use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::sip_shard::{Enrol, Leave, MessagePlaces, Proof, Relayed, SipShard, Wake};
+use crate::tuning::RewriteContact;
 
 const MAILBOX: usize = 64;
 /// What keeps a NAT's mapping open: no SIP server and no phone answers it (RFC 5626 §3.5.1's ping, on UDP a blank datagram).
@@ -91,10 +93,15 @@ pub struct Forget {
     pub number: u32,
 }
 
-/// A connection is gone, and what was reached by it.
+/// A connection is gone, and what was reached by it. A device that has come back by another one keeps its binding.
 #[derive(Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub struct Lost(pub Flow);
+pub struct Lost {
+    /// Whose device.
+    pub user: UserId,
+    /// The connection.
+    pub flow: Flow,
+}
 
 impl Registration {
     /// Starts it on the current thread, with bindings remembered from before.
@@ -183,17 +190,13 @@ impl Registration {
     /// Tells the journal, and has the wheel wake us at the next deadline.
     fn changed(&mut self, changes: &[Change], now: Mono, ctx: &mut Context<Registration>) {
         for change in changes {
-            let written = match change {
-                Change::Added(number) | Change::Moved(number) => {
-                    self.bindings.get(*number).map(|binding| Written::whole(self.user, binding, &self.house))
-                }
-                Change::Refreshed(number) => {
-                    self.bindings.get(*number).map(|binding| Written::expiry(self.user, binding, &self.house))
-                }
-                Change::Removed(binding, _) => Some(Written::gone(self.user, binding)),
-            };
-            if let Some(written) = written {
-                self.house.journal.write(written);
+            self.write(change);
+        }
+        // The connection may have ended while its REGISTER was on the way here: then nobody brings the news any more.
+        let lost: Vec<Flow> = changes.iter().filter_map(|change| self.rely_on(change)).collect();
+        for flow in lost {
+            for change in self.bindings.lose(&flow) {
+                self.write(&change);
             }
         }
         self.house.presence.set(self.user, self.bindings.len());
@@ -204,6 +207,38 @@ impl Registration {
             return;
         }
         self.enrol(now, ctx);
+    }
+
+    fn write(&self, change: &Change) {
+        let written = match change {
+            Change::Added(number) | Change::Moved(number) => {
+                self.bindings.get(*number).map(|binding| Written::whole(self.user, binding, &self.house))
+            }
+            Change::Refreshed(number) => {
+                self.bindings.get(*number).map(|binding| Written::expiry(self.user, binding, &self.house))
+            }
+            Change::Removed(binding, _) => Some(Written::gone(self.user, binding)),
+        };
+        if let Some(written) = written {
+            self.house.journal.write(written);
+        }
+    }
+
+    /// Has the edge tell us when the device's connection ends; returns it when it has ended already.
+    fn rely_on(&self, change: &Change) -> Option<Flow> {
+        match change {
+            Change::Added(number) | Change::Moved(number) | Change::Refreshed(number) => {
+                let flow = self.bindings.get(*number)?.flow;
+                (!self.house.wires.rely(&flow, self.user)).then_some(flow)
+            }
+            Change::Removed(binding, _) => {
+                let flow = binding.flow;
+                if !self.bindings.iter().any(|other| other.flow == flow) {
+                    self.house.wires.release(&flow, self.user);
+                }
+                None
+            }
+        }
     }
 
     fn enrol(&mut self, now: Mono, ctx: &mut Context<Registration>) {
@@ -227,11 +262,20 @@ impl Registration {
             .into_iter()
             .map(|binding| Place {
                 uri: binding.contact().into(),
-                flow: binding.flow,
+                flow: way_to(binding, self.house.tuned.load().rewrite_contact),
                 routes: binding.paths().map(Box::from).collect(),
                 login: None,
             })
             .collect()
+    }
+}
+
+/// What reaches the device. Where the operator wants the Contact followed, it is, as far as a stranger's word may lead.
+fn way_to(binding: &Binding, rewrite: RewriteContact) -> Flow {
+    match rewrite {
+        RewriteContact::Never => next_hop(binding.contact(), binding.flow),
+        RewriteContact::Nat if !binding.is_behind_nat() => next_hop(binding.contact(), binding.flow),
+        RewriteContact::Nat | RewriteContact::Always => binding.flow,
     }
 }
 
@@ -301,7 +345,7 @@ impl Handler<Forget> for Registration {
 impl Handler<Lost> for Registration {
     type Result = ();
     fn handle(&mut self, lost: Lost, ctx: &mut Context<Self>) {
-        let changes = self.bindings.lose(&lost.0);
+        let changes = self.bindings.lose(&lost.flow);
         if !changes.is_empty() {
             self.changed(&changes, self.house.clock.mono(), ctx);
         }

@@ -37,6 +37,8 @@ pub struct Phone {
     pub password: String,
     /// The digest algorithm it insists on.
     pub algorithm: &'static str,
+    /// Where it says it can be reached, when that is not where it sends from.
+    pub contact_at: Option<SocketAddr>,
     waiting: VecDeque<Sip>,
     log: Vec<String>,
 }
@@ -70,6 +72,7 @@ impl Phone {
             user: user.to_owned(),
             password: world::password(user),
             algorithm: "MD5",
+            contact_at: None,
             waiting: VecDeque::new(),
             log: Vec::new(),
         }
@@ -183,7 +186,17 @@ impl Phone {
     /// Contact of this phone.
     pub fn contact(&self) -> String {
         let transport = if matches!(self.line, Line::Tcp(..)) { ";transport=tcp" } else { "" };
-        format!("<sip:{}@{}{transport}>", self.user, self.local)
+        format!("<sip:{}@{}{transport}>", self.user, self.contact_at.unwrap_or(self.local))
+    }
+
+    /// Where it sends from.
+    pub fn address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The headers of a request outside a dialog that proves nothing.
+    pub fn plain_request(&self, method: &str, uri: &str, more: &[String]) -> Vec<String> {
+        self.out_of_dialog(method, uri, &fresh("c"), &fresh("t"), 1, more)
     }
 
     fn via(&self) -> String {

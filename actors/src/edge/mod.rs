@@ -4,6 +4,7 @@
 //! says leaves by [`Wires`]: a handle that any thread may use and that never waits.
 
 mod ours;
+mod policy;
 mod tcp;
 mod udp;
 
@@ -13,9 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use tollgate_types::{Flow, Transport};
+use tollgate_types::{Flow, Transport, UserId};
 
 pub use ours::Ours;
+pub use policy::Policy;
 pub use tcp::TcpListening;
 pub use udp::UdpListening;
 
@@ -58,6 +60,13 @@ pub trait Outlet: Send + Sync + 'static {
     fn reachable_at(&self, flow: &Flow) -> SocketAddr;
     /// Is that address one of ours?
     fn is_own_address(&self, address: std::net::IpAddr) -> bool;
+    /// Would bytes for this flow go out without a new connection? Always on UDP.
+    fn is_open(&self, flow: &Flow) -> bool;
+    /// A device of `user` is reached by this flow: its [`Registration`](crate::registration::Registration) is told when the
+    /// connection ends. False when it has ended already. Always true on UDP, where nothing ends.
+    fn rely(&self, flow: &Flow, user: UserId) -> bool;
+    /// No device of `user` is reached by this flow any more.
+    fn release(&self, flow: &Flow, user: UserId);
 }
 
 impl Wires {
@@ -84,6 +93,21 @@ impl Wires {
     /// See [`Outlet::is_own_address`].
     pub fn is_own_address(&self, address: std::net::IpAddr) -> bool {
         self.0.is_own_address(address)
+    }
+
+    /// See [`Outlet::is_open`].
+    pub fn is_open(&self, flow: &Flow) -> bool {
+        self.0.is_open(flow)
+    }
+
+    /// See [`Outlet::rely`].
+    pub fn rely(&self, flow: &Flow, user: UserId) -> bool {
+        self.0.rely(flow, user)
+    }
+
+    /// See [`Outlet::release`].
+    pub fn release(&self, flow: &Flow, user: UserId) {
+        self.0.release(flow, user);
     }
 }
 
@@ -128,6 +152,13 @@ impl Sockets {
     }
 }
 
+impl Sockets {
+    fn tcp(&self, flow: &Flow) -> Option<&TcpListening> {
+        let is_tcp = flow.transport == Transport::Tcp;
+        self.tcp.iter().find(|listening| is_tcp && listening.local() == flow.local)
+    }
+}
+
 impl Outlet for Arc<Sockets> {
     fn send(&self, flow: &Flow, bytes: Bytes) -> Result<(), Unsendable> {
         match flow.transport {
@@ -135,10 +166,7 @@ impl Outlet for Arc<Sockets> {
                 let listening = self.udp.iter().find(|listening| listening.local() == flow.local);
                 listening.ok_or(Unsendable::NoListener)?.send(flow.peer, &bytes)
             }
-            Transport::Tcp => {
-                let listening = self.tcp.iter().find(|listening| listening.local() == flow.local);
-                listening.ok_or(Unsendable::NoListener)?.send(flow, bytes)
-            }
+            Transport::Tcp => self.tcp(flow).ok_or(Unsendable::NoListener)?.send(flow, bytes),
             Transport::Tls | Transport::Ws | Transport::Wss => Err(Unsendable::NoListener),
         }
     }
@@ -168,6 +196,20 @@ impl Outlet for Arc<Sockets> {
             .iter()
             .any(|(_, local)| local.ip() == address || (local.ip().is_unspecified() && self.ours.knows(address)))
     }
+
+    fn is_open(&self, flow: &Flow) -> bool {
+        !flow.transport.is_reliable() || self.tcp(flow).is_some_and(|listening| listening.is_open(flow))
+    }
+
+    fn rely(&self, flow: &Flow, user: UserId) -> bool {
+        !flow.transport.is_reliable() || self.tcp(flow).is_some_and(|listening| listening.rely(flow, user))
+    }
+
+    fn release(&self, flow: &Flow, user: UserId) {
+        if let Some(listening) = self.tcp(flow) {
+            listening.release(flow, user);
+        }
+    }
 }
 
 /// Counts what an edge saw; read by metrics without asking anybody.
@@ -181,6 +223,8 @@ pub struct EdgeCounts {
     pub overload: AtomicU64,
     /// Bytes that did not leave.
     pub unsent: AtomicU64,
+    /// Datagrams dropped because they were longer than `sip.message_max`.
+    pub oversized: AtomicU64,
 }
 
 impl EdgeCounts {

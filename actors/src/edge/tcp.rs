@@ -1,9 +1,10 @@
 //! SIP over TCP: one task a connection, frames in, a short bounded queue out.
 
+mod table;
+
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,42 +14,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tollgate_sip::wire::stream::{Frame, Framer};
-use tollgate_types::{ConnId, Flow, Map, Seed, Transport};
+use tollgate_types::{ConnId, Flow, Seed, Transport, UserId};
 
+use self::table::Table;
 use super::{EdgeCounts, Raw, Unsendable};
 use crate::placement::Front;
 
-/// Connections held at once; later ones are closed at the door until the gate's finer caps decide.
-const CONNECTIONS_MAX: usize = 20_000;
-/// Connections from one address.
-const PER_SOURCE_MAX: usize = 2_000;
-/// Messages waiting for one peer; one that does not read is cut off.
-const QUEUE_MAX: usize = 256;
-/// A connection that says nothing at all for so long is closed; keep-alives count.
-const IDLE: Duration = Duration::from_secs(3_900);
+/// One that a device is registered by may be silent longer than `sip.stream_idle`: as long as a usual registration, and some.
+const IDLE_RELIED_ON: Duration = Duration::from_secs(3_900);
+/// How soon a change of the rules reaches a connection on which nothing happens.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// A started message must be complete by then (slowloris).
 const MESSAGE_DEADLINE: Duration = Duration::from_secs(20);
-const CONNECT_DEADLINE: Duration = Duration::from_secs(8);
-
-static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
 /// A listening socket and the connections it knows, accepted and made.
 pub struct TcpListening {
     listener: std::net::TcpListener,
     local: SocketAddr,
     table: Arc<Mutex<Table>>,
-}
-
-struct Table {
-    by_id: Map<ConnId, Connection>,
-    per_source: Map<std::net::IpAddr, usize>,
     /// Set when reading starts: new connections need a thread to live on.
-    front: Option<Front>,
-}
-
-struct Connection {
-    peer: SocketAddr,
-    out: mpsc::Sender<Bytes>,
+    front: OnceLock<Front>,
 }
 
 impl TcpListening {
@@ -64,9 +49,8 @@ impl TcpListening {
         socket.listen(1024)?;
         let listener = std::net::TcpListener::from(socket);
         let local = listener.local_addr()?;
-        let seed = Seed([5, 0, 6, 0]);
-        let table = Table { by_id: seed.map(), per_source: seed.map(), front: None };
-        Ok(TcpListening { listener, local, table: Arc::new(Mutex::new(table)) })
+        let table = Table::new(Seed([5, 0, 6, 0]));
+        Ok(TcpListening { listener, local, table: Arc::new(Mutex::new(table)), front: OnceLock::new() })
     }
 
     /// The address bound.
@@ -74,41 +58,53 @@ impl TcpListening {
         self.local
     }
 
-    /// Queues one message. By its connection if that lives, else by any to the same peer, else by a new one.
+    /// Queues one message. By its connection if that lives, else by the newest to the same peer, else by a new one.
     pub fn send(&self, flow: &Flow, bytes: Bytes) -> Result<(), Unsendable> {
         let mut table = self.table.lock();
-        let queue = match table.by_id.get(&flow.conn) {
-            Some(connection) => Some(connection.out.clone()),
-            None => table.by_id.values().find(|known| known.peer == flow.peer).map(|known| known.out.clone()),
-        };
-        if let Some(queue) = queue {
+        if let Some(queue) = table.queue(flow) {
             return queue.try_send(bytes).map_err(|_| Unsendable::Blocked);
         }
         if flow.conn != ConnId(0) {
             return Err(Unsendable::ConnectionGone);
         }
-        let front = table.front.clone().ok_or(Unsendable::NoListener)?;
-        let (id, queued) = table.admit(flow.peer).ok_or(Unsendable::Blocked)?;
-        if let Some(connection) = table.by_id.get(&id) {
-            let _ = connection.out.try_send(bytes);
+        let front = self.front.get().ok_or(Unsendable::NoListener)?.clone();
+        // Who is called by us does not use up what he may open himself.
+        let (id, queued) = table.admit(flow.peer, usize::MAX).ok_or(Unsendable::Blocked)?;
+        let flow = Flow { conn: id, ..*flow };
+        if let Some(queue) = table.queue(&flow) {
+            let _ = queue.try_send(bytes);
         }
         drop(table);
-        let (local, peer, table) = (self.local, flow.peer, self.table.clone());
+        let table = self.table.clone();
         front.clone().spawn_on(id.0 as usize, async move {
-            match tokio::time::timeout(CONNECT_DEADLINE, TcpStream::connect(peer)).await {
-                Ok(Ok(stream)) => {
-                    converse(stream, Flow { transport: Transport::Tcp, local, peer, conn: id }, queued, &front).await
-                }
-                _ => front.unreachable(Flow { transport: Transport::Tcp, local, peer, conn: ConnId(0) }),
+            let wait = front.tuned().stream_connect;
+            match tokio::time::timeout(wait, TcpStream::connect(flow.peer)).await {
+                Ok(Ok(stream)) => converse(stream, flow, queued, &table, &front).await,
+                _ => drop(queued),
             }
-            table.lock().forget(id);
+            part(flow, &table, &front);
         });
         Ok(())
     }
 
+    /// Is there a connection for this flow?
+    pub fn is_open(&self, flow: &Flow) -> bool {
+        self.table.lock().is_open(flow)
+    }
+
+    /// See [`super::Outlet::rely`].
+    pub fn rely(&self, flow: &Flow, user: UserId) -> bool {
+        self.table.lock().rely(flow.conn, user)
+    }
+
+    /// See [`super::Outlet::release`].
+    pub fn release(&self, flow: &Flow, user: UserId) {
+        self.table.lock().release(flow.conn, user);
+    }
+
     /// Accepts on the thread of shard `index mod shards`; connections are spread over all.
     pub fn accept_into(&self, front: Front, index: usize) {
-        self.table.lock().front = Some(front.clone());
+        let _ = self.front.set(front.clone());
         let (local, table) = (self.local, self.table.clone());
         let listener = match self.listener.try_clone() {
             Ok(listener) => listener,
@@ -126,30 +122,12 @@ impl TcpListening {
     }
 }
 
-impl Table {
-    /// A place for one more connection with `peer`, or none when it, or all together, have too many.
-    fn admit(&mut self, peer: SocketAddr) -> Option<(ConnId, mpsc::Receiver<Bytes>)> {
-        let from_here = self.per_source.entry(peer.ip()).or_insert(0);
-        if self.by_id.len() >= CONNECTIONS_MAX || *from_here >= PER_SOURCE_MAX {
-            return None;
-        }
-        *from_here += 1;
-        let id = ConnId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
-        let (out, queued) = mpsc::channel(QUEUE_MAX);
-        self.by_id.insert(id, Connection { peer, out });
-        Some((id, queued))
-    }
-
-    fn forget(&mut self, id: ConnId) {
-        let Some(connection) = self.by_id.remove(&id) else { return };
-        let source = connection.peer.ip();
-        if let Some(count) = self.per_source.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_source.remove(&source);
-            }
-        }
-    }
+/// A connection is over: its place is free, and whoever waits for something on it or is reached by it hears so. The place goes
+/// first, so that what is sent in answer to the news takes another way.
+fn part(flow: Flow, table: &Mutex<Table>, front: &Front) {
+    let users = table.lock().forget(flow.conn);
+    front.unreachable(flow);
+    front.lost(flow, users);
 }
 
 async fn accept(listener: TcpListener, local: SocketAddr, table: Arc<Mutex<Table>>, front: Front) {
@@ -166,7 +144,8 @@ async fn accept(listener: TcpListener, local: SocketAddr, table: Arc<Mutex<Table
             EdgeCounts::bump(&front.counts().banned, 1);
             continue;
         }
-        let Some((id, queued)) = table.lock().admit(peer) else {
+        let admitted = table.lock().admit(peer, front.tuned().streams_per_source);
+        let Some((id, queued)) = admitted else {
             EdgeCounts::bump(&front.counts().overload, 1);
             continue;
         };
@@ -176,28 +155,38 @@ async fn accept(listener: TcpListener, local: SocketAddr, table: Arc<Mutex<Table
             table.lock().forget(id);
             continue;
         };
+        let flow = Flow { transport: Transport::Tcp, local, peer, conn: id };
         front.clone().spawn_on(id.0 as usize, async move {
             if let Ok(stream) = TcpStream::from_std(stream) {
-                converse(stream, Flow { transport: Transport::Tcp, local, peer, conn: id }, queued, &front_there).await;
+                converse(stream, flow, queued, &table, &front_there).await;
             }
-            table.lock().forget(id);
+            part(flow, &table, &front_there);
         });
     }
 }
 
 /// Reads and writes one connection until either side ends it.
-async fn converse(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Bytes>, front: &Front) {
+async fn converse(
+    stream: TcpStream,
+    flow: Flow,
+    mut queued: mpsc::Receiver<Bytes>,
+    table: &Mutex<Table>,
+    front: &Front,
+) {
     let _ = stream.set_nodelay(true);
     let (mut reader, mut writer) = stream.into_split();
     let mut framer = Framer::new();
     let mut buffer = vec![0u8; 8 * 1024];
     let mut half_since: Option<tokio::time::Instant> = None;
+    let mut heard_at = tokio::time::Instant::now();
     loop {
-        let wait_until =
-            half_since.map_or_else(|| tokio::time::Instant::now() + IDLE, |since| since + MESSAGE_DEADLINE);
+        // The setting may have changed meanwhile, and devices may have come or gone: who sleeps here looks again.
+        let idle = front.tuned().stream_idle;
+        let wait_until = half_since.map_or(heard_at + idle, |since| since + MESSAGE_DEADLINE);
         tokio::select! {
             outgoing = queued.recv() => {
                 let Some(bytes) = outgoing else { break };
+                heard_at = tokio::time::Instant::now();
                 if !matches!(tokio::time::timeout(MESSAGE_DEADLINE, writer.write_all(&bytes)).await, Ok(Ok(()))) {
                     break;
                 }
@@ -207,6 +196,8 @@ async fn converse(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Byte
                 if length == 0 {
                     break;
                 }
+                heard_at = tokio::time::Instant::now();
+                framer.limit(front.tuned().stream_message_max);
                 framer.push(&buffer[..length]);
                 let pongs = match deliver_frames(&mut framer, &flow, front) {
                     Ok(pongs) => pongs,
@@ -222,14 +213,20 @@ async fn converse(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Byte
                 }
                 half_since = if framer.pending() == 0 { None } else { half_since.or_else(|| Some(tokio::time::Instant::now())) };
             }
-            () = tokio::time::sleep_until(wait_until) => break,
+            () = tokio::time::sleep_until(wait_until.min(tokio::time::Instant::now() + LOOK_AGAIN)) => {
+                let now = tokio::time::Instant::now();
+                let relied_on = half_since.is_none() && table.lock().is_relied_on(flow.conn);
+                let until = if relied_on { heard_at + IDLE_RELIED_ON.max(idle) } else { wait_until };
+                if now >= until {
+                    break;
+                }
+            }
         }
         if front.is_banned(flow.peer) {
             EdgeCounts::bump(&front.counts().banned, 1);
             break;
         }
     }
-    front.unreachable(flow);
 }
 
 /// Hands on what is complete; tells how many pings want a pong (RFC 5626 §4.4.1). When the stream has lost its frame, what is

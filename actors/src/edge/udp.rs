@@ -93,6 +93,10 @@ async fn read(socket: tokio::net::UdpSocket, local: SocketAddr, front: Front) {
                         EdgeCounts::bump(&front.counts().banned, 1);
                         continue;
                     }
+                    if length > front.tuned().message_max {
+                        EdgeCounts::bump(&front.counts().oversized, 1);
+                        continue;
+                    }
                     if is_keep_alive(&buffer[..length]) {
                         continue;
                     }

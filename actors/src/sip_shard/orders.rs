@@ -100,6 +100,7 @@ impl SipShard {
     fn obey(&mut self, slot: CallSlot, order: Order, now: Mono) {
         match order {
             Order::Request { client, flow, bytes, in_dialog } => {
+                let flow = if in_dialog { self.way_of(flow, &bytes) } else { flow };
                 let owner = slot.owner(client);
                 let reachable = self.house.wires.reachable_at(&flow).to_string();
                 match self.layer.request(owner, &bytes, flow, SentBy(&reachable), in_dialog, now, &mut self.out) {
@@ -120,6 +121,7 @@ impl SipShard {
                 }
             }
             Order::SendAck { flow, bytes } => {
+                let flow = self.way_of(flow, &bytes);
                 let reachable = self.house.wires.reachable_at(&flow).to_string();
                 self.layer.send_bare(&bytes, flow, SentBy(&reachable), &mut self.out);
             }
@@ -150,6 +152,17 @@ impl SipShard {
                 }
             }
         }
+    }
+}
+
+impl SipShard {
+    /// The way of a request inside a dialog: what the dialog knows, or, when that connection has ended, a new one to where the
+    /// peer said it can be reached. Where that does not help either, the request fails as unreachable.
+    fn way_of(&self, flow: Flow, bytes: &[u8]) -> Flow {
+        if self.house.wires.is_open(&flow) {
+            return flow;
+        }
+        tollgate_sip::dialog::reconnect(bytes, flow).unwrap_or(flow)
     }
 }
 
@@ -206,6 +219,15 @@ impl Handler<crate::carrier::Changed> for SipShard {
                 crate::carrier::Carrier::open(trunk.clone(), ctx.address(), self.house.clone());
             }
             (None, None) => {}
+        }
+    }
+}
+
+impl Handler<crate::registration::Lost> for SipShard {
+    type Result = ();
+    fn handle(&mut self, lost: crate::registration::Lost, _: &mut Context<Self>) {
+        if let Some(registration) = self.roster.registration(lost.user) {
+            registration.do_send(lost);
         }
     }
 }

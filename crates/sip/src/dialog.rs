@@ -13,7 +13,7 @@ use crate::wire::{Message, Method, Name, RequestBuilder};
 mod path;
 mod remember;
 
-pub use path::next_hop;
+pub use path::{next_hop, reconnect};
 pub use remember::Forgotten;
 
 /// One end's view of a dialog.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use tollgate_types::{Flow, Transport};
+use tollgate_types::{ConnId, Flow, Transport};
 
 use crate::header::NameAddr;
 use crate::uri::Uri;
@@ -39,6 +39,31 @@ pub fn next_hop(uri: &str, flow: Flow) -> Flow {
     }
 }
 
+/// Another connection for a request of ours whose own has ended: to the address that its first Route, or its Request-URI, names.
+/// Only to the host that the peer was heard from: who stands behind a NAT, or names another, cannot be reached from here.
+/// RFC 3261 §18.1.1.
+pub fn reconnect(request: &[u8], flow: Flow) -> Option<Flow> {
+    let head = std::str::from_utf8(request.split(|byte| *byte == b'\r').next()?).ok()?;
+    let target = head.split(' ').nth(1)?;
+    let route = request
+        .split(|byte| *byte == b'\n')
+        .take_while(|line| *line != b"\r")
+        .find_map(|line| std::str::from_utf8(line.strip_prefix(b"Route: ")?).ok());
+    let next = match route.map(str::trim) {
+        Some(route) => NameAddr::parse(route)?.uri_raw,
+        None => target,
+    };
+    let uri = Uri::parse(next).ok().filter(Uri::is_sip)?;
+    let transport = uri.transport().unwrap_or(Transport::Tcp);
+    let port = uri.port().unwrap_or(transport.default_port());
+    let peer = SocketAddr::new(uri.host_ip()?, port);
+    (transport == flow.transport && peer.ip().to_canonical() == flow.peer.ip().to_canonical()).then_some(Flow {
+        peer,
+        conn: ConnId(0),
+        ..flow
+    })
+}
+
 /// Loopback only from loopback, private only from private; never unspecified, multicast or link-local.
 fn is_reachable(address: IpAddr, known: IpAddr) -> bool {
     let class = |ip: IpAddr| match ip {
@@ -61,9 +86,35 @@ fn literal(uri: &str) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_types::ConnId;
-
     use super::*;
+
+    #[test]
+    fn a_lost_connection_is_made_anew_only_to_the_host_it_was_with() {
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            peer: "198.51.100.1:40001".parse().unwrap(),
+            conn: ConnId(7),
+        };
+        //  Request-URI                           routes                                        goes to
+        for (uri, routes, to) in [
+            ("sip:b@198.51.100.1:5070;transport=tcp", "", Some("198.51.100.1:5070")),
+            ("sip:b@198.51.100.1", "", Some("198.51.100.1:5060")),
+            ("sip:b@10.0.0.1:5070;transport=tcp", "Route: <sip:198.51.100.1:5080;lr>\r\n", Some("198.51.100.1:5080")),
+            ("sip:b@198.51.100.1:5070", "Route: <sip:198.51.100.9;lr>\r\n", None),
+            ("sip:b@198.51.100.2:5070", "", None),
+            ("sip:b@10.0.0.1:5070;transport=tcp", "", None),
+            ("sip:b@198.51.100.1;transport=udp", "", None),
+            ("sip:b@sbc.example.net", "", None),
+            ("tel:+123", "", None),
+        ] {
+            let request = format!("BYE {uri} SIP/2.0\r\n{routes}Call-ID: 1\r\n\r\nRoute: <sip:198.51.100.1>\r\n");
+            let found = reconnect(request.as_bytes(), flow);
+            let expected = to.map(|to| Flow { peer: to.parse().unwrap(), conn: ConnId(0), ..flow });
+            assert_eq!(found, expected, "{uri} {routes}");
+        }
+        assert_eq!(reconnect(b"", flow), None);
+    }
 
     #[test]
     fn a_contact_is_followed_only_to_its_own_kind_of_place() {

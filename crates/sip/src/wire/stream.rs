@@ -20,8 +20,10 @@ pub enum Frame {
 }
 
 /// Collects bytes of one connection until they are a message. Holds at most one message and what came with it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Framer {
+    /// Bytes of one message at most.
+    most: usize,
     buffer: BytesMut,
     /// Searched for the end of the head so far.
     searched: usize,
@@ -31,9 +33,14 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// For a fresh connection.
+    /// For a fresh connection, with room for the longest message that can be read.
     pub fn new() -> Framer {
-        Framer::default()
+        Framer { most: MESSAGE_BYTES_MAX, buffer: BytesMut::new(), searched: 0, awaited: None, broken: false }
+    }
+
+    /// From the next head on, a message may have at most so many bytes; never more than can be read.
+    pub fn limit(&mut self, most: usize) {
+        self.most = most.min(MESSAGE_BYTES_MAX);
     }
 
     /// Takes what was read. Drain [`Framer::poll`] before the next push, or the buffer grows past one message.
@@ -59,7 +66,7 @@ impl Framer {
             }
             match self.head_end()? {
                 Ok(end) => match content_length(&self.buffer[..end]) {
-                    Ok(length) if length > MESSAGE_BYTES_MAX - end => {
+                    Ok(length) if length > self.most.saturating_sub(end) => {
                         return Some(self.give_up(end, 513, "Message Too Large"));
                     }
                     Ok(length) => self.awaited = Some(end + length),
@@ -91,7 +98,7 @@ impl Framer {
 
     /// Just past the empty line that ends the head.
     fn head_end(&mut self) -> Option<Result<usize, &'static str>> {
-        let window = &self.buffer[..self.buffer.len().min(MESSAGE_BYTES_MAX)];
+        let window = &self.buffer[..self.buffer.len().min(self.most)];
         if self.searched == 0 {
             // Whatever does not begin with a line that names SIP need not be waited for: a browser, a TLS greeting.
             let first = &window[..window.len().min(LINE_BYTES_MAX)];
@@ -107,7 +114,7 @@ impl Framer {
         }
         match memchr::memmem::find(&window[self.searched..], b"\r\n\r\n") {
             Some(at) => Some(Ok(self.searched + at + 4)),
-            None if window.len() == MESSAGE_BYTES_MAX => Some(Err("head without end")),
+            None if window.len() == self.most => Some(Err("head without end")),
             None => {
                 self.searched = window.len().saturating_sub(3);
                 None
