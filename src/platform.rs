@@ -41,7 +41,6 @@ use tollgate_call::Host;
 use tollgate_guard::ban::BanTable;
 use tollgate_routing::Directory;
 use tollgate_settings::Values;
-use tollgate_sip::transaction::Timers;
 use tollgate_store::book::Book;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::seal::KeySource;
@@ -277,7 +276,6 @@ impl Platform {
             node: i64::from(life.node),
             directory,
             prices,
-            transaction_timers: Timers::of(&values),
             tuned: Tuned::read(&values, &snapshots.host),
             settings: values,
             bans: BanTable::new(BANS_MAX, seed.child(15)),
@@ -322,7 +320,7 @@ impl Platform {
             let changed = Changed { trunk: trunk.id, now: Some(trunk.clone()) };
             shards.of_trunk(trunk.id).do_send(changed);
         }
-        let front = Front::new(shards, house.bans.clone(), house.clock.clone(), house.edge_counts.clone());
+        let front = Front::new(shards, &house);
         sockets.read_into(&front);
         let drain = config.server.drain;
         Ok(Platform {

@@ -137,6 +137,7 @@ fn show_gauges(house: &Premises) {
     metrics::counter!("tollgate_sip_received_total").absolute(read(&counts.received));
     metrics::counter!("tollgate_sip_banned_total").absolute(read(&counts.banned));
     metrics::counter!("tollgate_sip_overload_total").absolute(read(&counts.overload));
+    metrics::counter!("tollgate_sip_oversized_total").absolute(read(&counts.oversized));
     for (index, load) in house.relay.loads().enumerate() {
         let thread = index.to_string();
         metrics::counter!("tollgate_media_forwarded_total", "thread" => thread.clone())

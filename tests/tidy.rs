@@ -68,6 +68,7 @@ const DO_SEND: &[(&str, &str)] = &[
     ("actors/src/journal.rs", "a batch's end, told to itself"),
     ("actors/src/ledger.rs", "a commit's end, told to itself; its queue is capped before"),
     ("actors/src/media_leg.rs", "what the relay answered it"),
+    ("actors/src/placement.rs", "the end of a connection, told once to each user with a device registered by it"),
     ("actors/src/registration.rs", "news of its own life"),
     ("actors/src/sip_shard/call_book.rs", "timers of calls that exist, from the wheel"),
     ("actors/src/sip_shard/orders.rs", "what an operator changed of a trunk"),
@@ -370,6 +371,40 @@ fn nothing_bypasses_a_mailbox_or_a_bound() {
         }
     }
     none(findings, "no unbounded queue; do_send only where DO_SEND says why:");
+}
+
+/// A setting that nothing reads is a promise to the operator that nobody keeps.
+#[test]
+fn every_setting_is_read_somewhere() {
+    let sources = sources(".rs");
+    let rooms = || sources.iter().filter(|source| !is_test(&source.path) && !source.path.starts_with("tests/"));
+    let mut declared: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in rooms() {
+        for line in source.text.lines() {
+            if let Some((name, _)) = line.strip_prefix("pub static ").and_then(|rest| rest.split_once(": Row =")) {
+                declared.entry(name.to_owned()).or_default().push(source.path.clone());
+            }
+        }
+    }
+    assert!(declared.len() > 60, "{} settings only", declared.len());
+    let mut unread = Vec::new();
+    for (name, places) in &declared {
+        // A reader asks by reference: `values.duration(&rows::NAME)`; the list of a file's rows does not.
+        let readers = rooms().filter(|source| !source.path.starts_with("crates/settings/"));
+        let reads = readers.flat_map(|source| {
+            let text = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+            text.match_indices(name.as_str()).map(move |hit| (text, hit.0))
+        });
+        let reads = reads.filter(|(text, at)| {
+            let (before, after) = (&text[..*at], &text[at + name.len()..]);
+            let before = before.trim_end_matches(|c: char| c.is_ascii_lowercase() || c == '_' || c == ':');
+            before.ends_with("(&") && after.starts_with([')', ','])
+        });
+        if reads.count() < places.len() {
+            unread.push(format!("{name}, declared in {}", places.join(" and ")));
+        }
+    }
+    none(unread, "every setting steers something");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tollgate_billing::ledger::{AskKey, Outcome};
 use tollgate_call::{Action, Event, MediaOrder, Note, Query, Target};
 use tollgate_media::Leg as Side;
+use tollgate_sip::transaction::ServerKey;
 use tollgate_types::{AccountId, CallId, UserId};
 
 use crate::account::Enquiry;
@@ -19,6 +20,7 @@ use crate::carrier;
 use crate::ledger::{Answer, Order as LedgerOrder};
 use crate::media_leg::{self, Media};
 use crate::observe::Observe;
+use crate::pending::PendingCall;
 use crate::premises::Premises;
 use crate::rater::PlanCall;
 use crate::registration::{Asker, Locate};
@@ -53,6 +55,8 @@ pub struct Line {
     trunk_line: Option<TrunkLine>,
     /// What it last said to the wheel.
     woken_at: Option<tollgate_types::Mono>,
+    /// Until this INVITE has its final answer, the call has a place among those that wait.
+    waits: Option<(ServerKey, PendingCall)>,
 }
 
 /// Something happened to the call.
@@ -75,13 +79,15 @@ pub struct SurrenderTo {
 #[rtype(result = "()")]
 pub struct Begin {
     /// The server transaction to answer.
-    pub key: tollgate_sip::transaction::ServerKey,
+    pub key: ServerKey,
     /// The INVITE.
     pub message: tollgate_sip::wire::Message,
     /// How it came.
     pub flow: tollgate_types::Flow,
     /// It was cancelled while its caller was being admitted.
     pub cancelled: Option<tollgate_sip::wire::Message>,
+    /// Its place among the calls of its address that wait for an answer.
+    pub place: Option<PendingCall>,
 }
 
 /// What a call is made of.
@@ -115,6 +121,7 @@ impl Call {
                 askers: Vec::new(),
                 trunk_line: None,
                 woken_at: None,
+                waits: None,
             };
             line.house.load.begin();
             // The keeper is told even when its mailbox is full: a dead call that nobody buries keeps its hold.
@@ -164,7 +171,12 @@ impl Line {
                 }
                 Action::Cancel { client, reason } => orders.push(Order::Cancel { client, reason }),
                 Action::SendAck { flow, bytes } => orders.push(Order::SendAck { flow, bytes }),
-                Action::Respond { key, status, bytes } => orders.push(Order::Respond { key, status, bytes }),
+                Action::Respond { key, status, bytes } => {
+                    if status >= 200 {
+                        self.waits.take_if(|(invite, _)| *invite == key);
+                    }
+                    orders.push(Order::Respond { key, status, bytes });
+                }
                 Action::Media(order) => self.media(order, own, orders),
                 Action::Listen { call_id } => orders.push(Order::Listen(call_id)),
                 Action::Find { query, dialog } => self.find(query, dialog, own),
@@ -260,9 +272,11 @@ impl Line {
                     line.answered();
                 }
             }
-            Note::CarrierFailed { trunk, status, retry_after } => {
+            Note::CarrierFailed { trunk, status, rest } => {
                 tracing::info!(%call, %trunk, status, "a carrier failed");
-                carrier::stand_back(&self.house.trunks.record(*trunk), self.house.clock.mono(), *status, *retry_after);
+                if let Some(rest) = rest {
+                    self.house.trunks.record(*trunk).rest(*rest, self.house.clock.mono());
+                }
             }
             Note::RealmRefused { trunk, realm } => {
                 let realm: String = realm.chars().filter(|char| !char.is_control()).take(64).collect();
@@ -298,7 +312,8 @@ impl Handler<Begin> for Call {
     fn handle(&mut self, begin: Begin, ctx: &mut Context<Self>) {
         let (now, wall) = (self.0.house.clock.mono(), self.0.house.clock.wall());
         let mut out = Vec::new();
-        let Begin { key, message, flow, cancelled } = begin;
+        let Begin { key, message, flow, cancelled, place } = begin;
+        self.0.waits = place.map(|place| (key, place));
         self.0.core.begin(key, message, flow, now, wall, &mut out);
         if let Some(message) = cancelled {
             self.0.core.handle(Event::Cancelled { key, message }, now, wall, &mut out);

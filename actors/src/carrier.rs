@@ -26,12 +26,8 @@ use crate::sip_shard::{Enrol, SipShard, Wake};
 use crate::trunk_board::TrunkRecord;
 
 const MAILBOX: usize = 4096;
-/// Looked-up addresses are used again for so long.
-const ADDRESSES_AGE: Duration = Duration::from_secs(60);
-/// A trunk that was not reached stands back so long.
-const REST: Duration = Duration::from_secs(30);
-/// Retry-After beyond it is not believed.
-const REST_MAX: Duration = Duration::from_secs(3600);
+/// Addresses are looked up again no sooner, whatever DNS says.
+const ADDRESSES_AGE_MIN: Duration = Duration::from_secs(1);
 /// A failed registration is tried again after so long.
 const REGISTER_RETRY: Duration = Duration::from_secs(30);
 const REGISTER_EXPIRES: u32 = 600;
@@ -93,7 +89,7 @@ pub struct Heard {
 /// The look-up is done.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Found(Vec<Target>);
+struct Found(Vec<Target>, Duration);
 
 /// The trunk was changed or removed.
 #[derive(Clone, Message)]
@@ -184,22 +180,23 @@ impl Carrier {
             secure: false,
         };
         if let Some(targets) = self.house.resolver.at_once(&wanted) {
-            return self.found(targets, now);
+            return self.found(targets, Duration::MAX, now);
         }
         if !self.looking_up {
             self.looking_up = true;
             let own = ctx.address();
-            self.house.resolver.look_up(wanted, move |targets| own.do_send(Found(targets)));
+            self.house.resolver.look_up(wanted, move |targets, age| own.do_send(Found(targets, age)));
         }
     }
 
-    fn found(&mut self, targets: Vec<Target>, now: Mono) {
+    fn found(&mut self, targets: Vec<Target>, age: Duration, now: Mono) {
         self.looking_up = false;
         // A name that is gone for a moment does not take a trunk down that was found before.
         if !targets.is_empty() || self.targets.is_empty() {
             self.targets = targets;
         }
-        self.targets_until = now + if self.targets.is_empty() { Duration::from_secs(2) } else { ADDRESSES_AGE };
+        let age = age.min(self.house.tuned.load().dns_max_age).max(ADDRESSES_AGE_MIN);
+        self.targets_until = now + if self.targets.is_empty() { Duration::from_secs(2) } else { age };
         for find in std::mem::take(&mut self.askers) {
             self.tell(&find);
         }
@@ -340,17 +337,6 @@ impl Carrier {
     }
 }
 
-/// A carrier failed a call: it stands back for a while.
-pub fn stand_back(record: &TrunkRecord, now: Mono, status: u16, retry_after: Option<u32>) {
-    match retry_after {
-        Some(seconds) if status == 503 => {
-            record.rest_demanded(now + Duration::from_secs(u64::from(seconds)).min(REST_MAX))
-        }
-        _ if matches!(status, 408 | 503) => record.rest_inferred(now + REST),
-        _ => {}
-    }
-}
-
 /// The realms that our login may be shown to.
 fn realms(login: &tollgate_call::Login) -> Vec<&str> {
     login.realms.iter().map(|realm| &**realm).collect()
@@ -379,7 +365,7 @@ impl Handler<Find> for Carrier {
 impl Handler<Found> for Carrier {
     type Result = ();
     fn handle(&mut self, found: Found, _: &mut Context<Self>) {
-        self.found(found.0, self.house.clock.mono());
+        self.found(found.0, found.1, self.house.clock.mono());
     }
 }
 

@@ -31,16 +31,20 @@ pub struct MediaLeg {
     shared: Arc<SharedCall>,
     house: Arc<Premises>,
     call: Addr<Call>,
-    timeout: Option<Duration>,
-    /// Since when it should be heard; `None` while it is on hold or nothing was agreed on.
-    expected_since: Option<Mono>,
+    /// How it stands with the call, and since when; `None` until something was agreed on.
+    watching: Option<(Manner, Mono)>,
     reported: bool,
 }
 
-/// The party of this side is, or is not, expected to send.
-#[derive(Clone, Copy, Message)]
+/// What silence means now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct Expect(pub bool);
+pub enum Manner {
+    /// Both parties are expected to send.
+    Talk,
+    /// One of them is not.
+    Hold,
+}
 
 /// The relay has answered.
 #[derive(Message)]
@@ -86,11 +90,8 @@ impl Media {
             shared.pay_until(at);
         }
         if self.legs.is_empty() {
-            let timeout = house.tuned.load().media_timeout;
-            self.legs = SIDES
-                .iter()
-                .map(|side| MediaLeg::open(*side, shared.clone(), house.clone(), own.clone(), timeout))
-                .collect();
+            self.legs =
+                SIDES.iter().map(|side| MediaLeg::open(*side, shared.clone(), house.clone(), own.clone())).collect();
         }
         self.shared = Some(shared);
         Some(Box::new(ports))
@@ -99,8 +100,9 @@ impl Media {
     /// What offer and answer agreed on.
     pub fn update(&mut self, house: &Premises, call: CallId, plan: Plan) {
         let policy = house.tuned.load().media_source;
-        for (leg, side) in self.legs.iter().zip(SIDES) {
-            let _ = leg.try_send(Expect(plan.expects(side)));
+        let manner = if SIDES.iter().all(|side| plan.expects(*side)) { Manner::Talk } else { Manner::Hold };
+        for leg in &self.legs {
+            let _ = leg.try_send(manner);
         }
         house.relay.apply(call, plan, [policy; 2]);
     }
@@ -163,24 +165,27 @@ impl Closed {
 }
 
 impl MediaLeg {
-    fn open(
-        side: Side,
-        shared: Arc<SharedCall>,
-        house: Arc<Premises>,
-        call: Addr<Call>,
-        timeout: Option<Duration>,
-    ) -> Addr<MediaLeg> {
+    fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>) -> Addr<MediaLeg> {
         MediaLeg::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            MediaLeg { side, shared, house, call, timeout, expected_since: None, reported: false }
+            MediaLeg { side, shared, house, call, watching: None, reported: false }
         })
     }
 
-    /// Since when nothing was heard, if it should have been.
+    /// For how long nothing was heard, as far as it counts in this manner.
     fn silent_for(&self, now: Mono) -> Option<Duration> {
-        let expected = self.expected_since?;
+        let (_, since) = self.watching?;
         let heard = self.shared.leg(self.side).last_packet().unwrap_or(Mono::START);
-        Some(now.since(heard.max(expected)))
+        Some(now.since(heard.max(since)))
+    }
+
+    /// How long it may be silent, as the settings say now.
+    fn patience(&self) -> Option<Duration> {
+        let tuned = self.house.tuned.load();
+        match self.watching?.0 {
+            Manner::Talk => tuned.media_timeout,
+            Manner::Hold => tuned.media_timeout_on_hold,
+        }
     }
 }
 
@@ -188,13 +193,11 @@ impl Actor for MediaLeg {
     type Context = Context<Self>;
 }
 
-impl Handler<Expect> for MediaLeg {
+impl Handler<Manner> for MediaLeg {
     type Result = ();
-    fn handle(&mut self, expect: Expect, _: &mut Context<Self>) {
-        match (expect.0, self.expected_since) {
-            (true, None) => self.expected_since = Some(self.house.clock.mono()),
-            (false, _) => self.expected_since = None,
-            (true, Some(_)) => {}
+    fn handle(&mut self, manner: Manner, _: &mut Context<Self>) {
+        if self.watching.is_none_or(|(known, _)| known != manner) {
+            self.watching = Some((manner, self.house.clock.mono()));
         }
         self.reported = false;
     }
@@ -204,14 +207,12 @@ impl Handler<Wake> for MediaLeg {
     type Result = ();
     fn handle(&mut self, _: Wake, _: &mut Context<Self>) {
         let now = self.house.clock.mono();
-        match self.silent_for(now) {
-            Some(silence) if self.timeout.is_some_and(|timeout| silence >= timeout) => {
-                if !self.reported {
-                    self.reported = self.call.try_send(Tell(Event::MediaSilent { side: self.side })).is_ok();
-                }
-            }
-            _ => self.reported = false,
-        }
+        let exceeded = self.silent_for(now).zip(self.patience()).filter(|(silence, patience)| silence >= patience);
+        self.reported = exceeded.is_some_and(|(_, patience)| {
+            let on_hold = self.watching.is_some_and(|(manner, _)| manner == Manner::Hold);
+            let news = Event::MediaSilent { side: self.side, on_hold, patience };
+            self.reported || self.call.try_send(Tell(news)).is_ok()
+        });
     }
 }
 

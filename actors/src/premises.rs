@@ -14,7 +14,7 @@ use tollgate_routing::directory::Directory;
 use tollgate_routing::ha1::Algorithms;
 use tollgate_settings::Values;
 use tollgate_sip::digest::NonceKey;
-use tollgate_sip::{binding, digest, transaction};
+use tollgate_sip::{binding, digest};
 use tollgate_types::Seed;
 
 use crate::alerter::Alerter;
@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Wires};
 use crate::journal::JournalDoor;
 use crate::ledger::LedgerDoor;
+use crate::pending::PendingCalls;
 use crate::placement::{CallIds, Shards};
 use crate::presence::Presence;
 use crate::price_book::PriceBook;
@@ -46,7 +47,7 @@ pub struct Premises {
     /// All settings.
     pub settings: ArcSwap<Values>,
     /// What the settings mean to the SIP rooms, read once per change.
-    pub tuned: ArcSwap<Tuned>,
+    pub tuned: Arc<ArcSwap<Tuned>>,
     /// Who is shut out.
     pub bans: Arc<ArcSwap<BanTable>>,
     /// Ways out.
@@ -67,8 +68,8 @@ pub struct Premises {
     pub call_ids: CallIds,
     /// What the edges count.
     pub edge_counts: Arc<EdgeCounts>,
-    /// RFC 3261's timers.
-    pub transaction_timers: transaction::Timers,
+    /// Calls of each address that wait for an answer.
+    pub pending: Arc<PendingCalls>,
     /// Live calls, and how many there may be.
     pub load: Load,
     /// How each egress trunk is.
@@ -137,13 +138,13 @@ pub struct Plans {
     pub alerter: Addr<Alerter>,
     pub resolver: Resolver,
     pub edge_counts: Arc<EdgeCounts>,
-    pub transaction_timers: transaction::Timers,
     pub calls_max: u64,
 }
 
 impl Premises {
     /// Builds the house; nobody lives in it until [`Premises::move_in`].
     pub fn new(plans: Plans) -> Premises {
+        plans.relay.tune(&plans.tuned.relay);
         let node = u16::try_from(plans.node & 0x3ff).unwrap_or(0);
         Premises {
             nonces: NonceKey::new(plans.seed.child(0x6e6f)),
@@ -154,7 +155,7 @@ impl Premises {
             directory: ArcSwap::from_pointee(plans.directory),
             prices: ArcSwap::from_pointee(plans.prices),
             settings: ArcSwap::from_pointee(plans.settings),
-            tuned: ArcSwap::from_pointee(plans.tuned),
+            tuned: Arc::new(ArcSwap::from_pointee(plans.tuned)),
             bans: Arc::new(ArcSwap::from_pointee(plans.bans)),
             wires: plans.wires,
             relay: plans.relay,
@@ -163,9 +164,9 @@ impl Premises {
             alerter: plans.alerter,
             resolver: plans.resolver,
             edge_counts: plans.edge_counts,
-            transaction_timers: plans.transaction_timers,
             trunks: TrunkBoard::new(plans.seed.child(0x7472)),
             presence: Presence::new(plans.seed.child(0x7072)),
+            pending: Arc::new(PendingCalls::new(plans.seed.child(0x7065))),
             load: Load::new(plans.calls_max),
             shards: OnceLock::new(),
             raters: OnceLock::new(),

@@ -53,26 +53,28 @@ impl Resolver {
         }
     }
 
-    /// Looks up; `found` is called once, on the resolver's runtime, with the targets in order of trial.
-    pub fn look_up(&self, wanted: Wanted, found: impl FnOnce(Vec<Target>) + Send + 'static) {
+    /// Looks up; `found` is called once, on the resolver's runtime, with the targets in order of trial and how long DNS lets them
+    /// be used.
+    pub fn look_up(&self, wanted: Wanted, found: impl FnOnce(Vec<Target>, Duration) + Send + 'static) {
         let inner = self.0.clone();
         let mut locator = self.locator(&wanted);
         let draw = self.0.seed.child(wanted.host.len() as u64);
         self.0.runtime.spawn(async move {
             let mut tokens = Tokens::new(draw, 0);
             let search = async {
+                let mut ttl = u32::MAX;
                 loop {
                     match locator.step() {
-                        Step::Done(targets) => break targets,
+                        Step::Done(targets) => break (targets, Duration::from_secs(u64::from(ttl))),
                         Step::Ask(question) => {
-                            let answer = inner.ask(&question).await;
+                            let answer = inner.ask(&question, &mut ttl).await;
                             locator.answer(answer, &mut tokens);
                         }
                     }
                 }
             };
-            let targets = tokio::time::timeout(DEADLINE, search).await.unwrap_or_default();
-            found(targets);
+            let (targets, age) = tokio::time::timeout(DEADLINE, search).await.unwrap_or_default();
+            found(targets, age);
         });
     }
 
@@ -88,31 +90,39 @@ impl Resolver {
 }
 
 impl Inner {
-    async fn ask(&self, question: &Question) -> Answer {
+    async fn ask(&self, question: &Question, ttl: &mut u32) -> Answer {
         match question {
             Question::Naptr(domain) => {
-                Answer::Naptr(self.records(domain, RecordType::NAPTR).await.iter().filter_map(naptr).collect())
+                Answer::Naptr(self.records(domain, RecordType::NAPTR, ttl).await.iter().filter_map(naptr).collect())
             }
             Question::Srv(name) => {
-                Answer::Srv(self.records(name, RecordType::SRV).await.iter().filter_map(srv).collect())
+                Answer::Srv(self.records(name, RecordType::SRV, ttl).await.iter().filter_map(srv).collect())
             }
             Question::Addresses(host) => {
                 let mut found = Vec::new();
                 if self.v4 {
-                    found.extend(self.records(host, RecordType::A).await.iter().filter_map(address));
+                    found.extend(self.records(host, RecordType::A, ttl).await.iter().filter_map(address));
                 }
                 if self.v6 {
-                    found.extend(self.records(host, RecordType::AAAA).await.iter().filter_map(address));
+                    found.extend(self.records(host, RecordType::AAAA, ttl).await.iter().filter_map(address));
                 }
                 Answer::Addresses(found)
             }
         }
     }
 
-    async fn records(&self, name: &str, kind: RecordType) -> Vec<RData> {
+    /// The records, `ttl` lowered to the shortest of theirs.
+    async fn records(&self, name: &str, kind: RecordType, ttl: &mut u32) -> Vec<RData> {
         let Some(dns) = &self.dns else { return Vec::new() };
         match dns.lookup(name, kind).await {
-            Ok(found) => found.answers().iter().map(|record| record.data.clone()).collect(),
+            Ok(found) => found
+                .answers()
+                .iter()
+                .map(|record| {
+                    *ttl = record.ttl.min(*ttl);
+                    record.data.clone()
+                })
+                .collect(),
             Err(error) => {
                 tracing::debug!(name, %kind, %error, "a name was not found");
                 Vec::new()

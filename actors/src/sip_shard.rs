@@ -98,7 +98,7 @@ impl SipShard {
         let seed = house.seed.child(u64::from(index) + 1);
         SipShard {
             index,
-            layer: Layer::new(house.transaction_timers, seed.child(1)),
+            layer: Layer::new(house.tuned.load().timers, seed.child(1)),
             tokens: Tokens::new(seed.child(2), index),
             wheel: Wheel::new(),
             roster: roster::Roster::new(seed.child(3)),
@@ -153,6 +153,7 @@ impl Handler<FlowGone> for SipShard {
 impl Handler<Tick> for SipShard {
     type Result = ();
     fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
+        self.layer.tune(self.house.tuned.load().timers);
         contain("sip_shard.tick", || {
             self.layer.handle_timeout(tick.0, &mut self.out);
             self.settle_down(tick.0, ctx);

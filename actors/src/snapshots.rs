@@ -11,6 +11,7 @@ use tollgate_call::{Host, Login};
 use tollgate_routing::Directory;
 use tollgate_routing::domains::Domains;
 use tollgate_routing::{Country, rows as routing_rows};
+use tollgate_settings::rows::sip as sip_rows;
 use tollgate_settings::{Layers, Profile, Registry, Values};
 use tollgate_store::{Result, Store, calendar, currency, decks, directory, marks, settings, trunks};
 use tollgate_types::{Currency, Seed, Wall};
@@ -77,7 +78,8 @@ impl Snapshots {
 
     /// Users, accounts, trunks, numbers, routes.
     pub async fn directory(&self, values: &Values) -> Result<Directory> {
-        let domains = Domains::new(&self.host.domain, self.domains.iter().map(String::as_str), self.seed);
+        let domains = Domains::new(&self.host.domain, self.domains.iter().map(String::as_str), self.seed)
+            .only_hosted(values.bool(&sip_rows::ONLY_HOSTED_DOMAINS));
         let health_every = values.duration_or_off(&routing_rows::HEALTH_EVERY);
         let rows = directory::load(&self.store, &self.host.domain, health_every).await?;
         Ok(Directory::new(self.seed, domains, self.country).with(rows))
@@ -115,8 +117,17 @@ impl Snapshots {
     pub async fn refresh_settings(&self, house: &Premises) -> Result<()> {
         let values = self.settings().await?;
         self.rules.store(Arc::new(self.rules(&values, &house.prices.load())));
-        house.tuned.store(Arc::new(Tuned::read(&values, &self.host)));
-        house.settings.store(Arc::new(values));
+        let tuned = Tuned::read(&values, &self.host);
+        house.relay.tune(&tuned.relay);
+        house.tuned.store(Arc::new(tuned));
+        let kept_there = |values: &Values| {
+            (values.duration_or_off(&routing_rows::HEALTH_EVERY), values.bool(&sip_rows::ONLY_HOSTED_DOMAINS))
+        };
+        let before = house.settings.swap(Arc::new(values));
+        // The directory carries both: what trunks without a time of their own have, and which domains are served.
+        if kept_there(&before) != kept_there(&house.settings.load()) {
+            self.refresh_directory(house).await?;
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use tollgate_call::Login;
+use tollgate_routing::failover::Rest;
 use tollgate_routing::lcr::Health;
 use tollgate_types::{Map, Mono, Seed, TrunkId};
 
@@ -116,15 +117,11 @@ impl TrunkRecord {
         self.registered.load(Relaxed)
     }
 
-    /// It asked for rest by Retry-After.
-    pub fn rest_demanded(&self, until: Mono) {
-        self.rest_demanded.fetch_max(until.micros(), Relaxed);
-    }
-
-    /// It was not reached.
-    pub fn rest_inferred(&self, until: Mono) {
+    /// It failed a call, and is left alone for a while: demanded by Retry-After, or because it was not reached.
+    pub fn rest(&self, rest: Rest, now: Mono) {
         self.failed.fetch_add(1, Relaxed);
-        self.rest_inferred.fetch_max(until.micros(), Relaxed);
+        let until = if rest.demanded { &self.rest_demanded } else { &self.rest_inferred };
+        until.fetch_max((now + rest.span).micros(), Relaxed);
     }
 
     /// A call by it was answered: it rests no more.
@@ -155,6 +152,20 @@ impl Drop for TrunkLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_demanded_rest_and_one_of_our_own_are_told_apart() {
+        let record = TrunkBoard::new(Seed([1; 4])).record(TrunkId(7));
+        let now = Mono::from_millis(1000);
+        let rest = |secs, demanded| Rest { span: std::time::Duration::from_secs(secs), demanded };
+        record.rest(rest(30, false), now);
+        record.rest(rest(5, true), now);
+        record.rest(rest(1, true), now);
+        let until = |health: Health| (health.rest_demanded, health.rest_inferred);
+        assert_eq!(until(record.health()), (Some(Mono::from_millis(6000)), Some(Mono::from_millis(31_000))));
+        record.answered();
+        assert_eq!(until(record.health()), (Some(Mono::from_millis(6000)), None), "an answer ends our own doubt only");
+    }
 
     #[test]
     fn lines_are_counted_and_given_back() {

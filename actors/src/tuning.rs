@@ -7,9 +7,11 @@ use tollgate_call::{Host, Policy as CallPolicy};
 use tollgate_media::latch;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::ha1::Algorithms;
-use tollgate_settings::rows::{digest as digest_rows, media, sip};
+use tollgate_settings::rows::{digest as digest_rows, media, registrar, sip};
 use tollgate_settings::{Registry, Row, Values};
-use tollgate_sip::{binding, digest};
+use tollgate_sip::{binding, digest, transaction};
+
+use crate::{edge, relay};
 
 /// Every setting of the platform, each declared in the room whose rule it steers.
 pub fn registry() -> Registry {
@@ -29,6 +31,10 @@ pub fn registry() -> Registry {
 /// See the module.
 #[derive(Clone)]
 pub struct Tuned {
+    /// What strangers may send, and how long their connections stay.
+    pub edge: edge::Policy,
+    /// RFC 3261's timers.
+    pub timers: transaction::Timers,
     /// Digest.
     pub digest: digest::Policy,
     /// Algorithms offered to everybody.
@@ -41,18 +47,41 @@ pub struct Tuned {
     pub retry_after: u64,
     /// How often devices behind NAT are pinged; `None` for never.
     pub keepalive: Option<Duration>,
+    /// Reach devices by the address that they write, rather than the one they were heard from.
+    pub rewrite_contact: RewriteContact,
+    /// INVITEs of one source without a final answer; `None` = no limit.
+    pub pending_max: Option<u32>,
+    /// Longest use of looked-up addresses.
+    pub dns_max_age: Duration,
+    /// Limits that the media threads read.
+    pub relay: relay::Tuning,
     /// Who may send media to a leg (the guide's `checkrtpaddr`).
     pub media_source: latch::Policy,
     /// How long a leg may be silent; `None` for ever.
     pub media_timeout: Option<Duration>,
+    /// The same while either leg is on hold.
+    pub media_timeout_on_hold: Option<Duration>,
     /// Which numbers save lives.
     pub emergencies: Emergencies,
+}
+
+/// Which address reaches a device on UDP (`registrar.rewrite_contact`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewriteContact {
+    /// The one its Contact names.
+    Never,
+    /// The one its REGISTER came from, where the Contact names another.
+    Nat,
+    /// The one its REGISTER came from.
+    Always,
 }
 
 impl Tuned {
     /// Reads the settings; who we are comes from the configuration file.
     pub fn read(values: &Values, host: &Host) -> Tuned {
         Tuned {
+            edge: edge::Policy::read(values),
+            timers: transaction::Timers::of(values),
             digest: digest::Policy::of(values),
             algorithms: match values.word(&digest_rows::ALGORITHMS) {
                 "both" => Algorithms::ALL,
@@ -63,12 +92,21 @@ impl Tuned {
             call: Arc::new(CallPolicy::read(values, host)),
             retry_after: values.duration(&sip::RETRY_AFTER).as_secs().max(1),
             keepalive: values.duration_or_off(&sip::KEEPALIVE),
+            rewrite_contact: match values.word(&registrar::REWRITE_CONTACT) {
+                "never" => RewriteContact::Never,
+                "always" => RewriteContact::Always,
+                _ => RewriteContact::Nat,
+            },
+            pending_max: values.integer_or_off(&sip::PENDING_MAX).map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+            dns_max_age: values.duration(&sip::DNS_MAX_AGE),
+            relay: relay::Tuning::read(values),
             media_source: match values.word(&media::SOURCE) {
                 "off" => latch::Policy::Off,
                 "strict" => latch::Policy::Strict,
                 _ => latch::Policy::Learn,
             },
             media_timeout: values.duration_or_off(&media::TIMEOUT),
+            media_timeout_on_hold: values.duration_or_off(&media::TIMEOUT_ON_HOLD),
             emergencies: Emergencies::from_values(values),
         }
     }

@@ -26,6 +26,8 @@ mod midcall;
 mod money;
 mod operator;
 mod registration;
+mod rules;
+mod streams;
 mod torture;
 
 /// Whether the run asked for the long form of a case, as `./tests/long` does.

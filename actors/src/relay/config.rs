@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tollgate_types::Mono;
 
@@ -26,8 +25,6 @@ pub struct RelayConfig {
     pub advertise_v6: Option<IpAddr>,
     /// Ports to open, the same for both families.
     pub ports: PortRange,
-    /// A closed port is not opened again for this long: late packets of the old call would reach the new one.
-    pub quarantine: Duration,
     /// Sockets open at once, at most; from RLIMIT_NOFILE, less what the rest of the house needs.
     pub most_sockets: usize,
 }
@@ -41,7 +38,6 @@ impl Default for RelayConfig {
             advertise_v4: None,
             advertise_v6: None,
             ports: PortRange { first: 20_000, last: 29_999 },
-            quarantine: Duration::from_secs(60),
             most_sockets: 8_000,
         }
     }

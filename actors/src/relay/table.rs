@@ -93,7 +93,7 @@ impl<B: Binder> Table<B> {
         let Place { config, index, count, seed, addresses, dials } = place;
         let pool = |family: Family| {
             let own = config.ports.pairs().skip(index).step_by(count);
-            PortPool::new(own, config.quarantine, seed.child(family.index() as u64))
+            PortPool::new(own, seed.child(family.index() as u64))
         };
         Table {
             sockets: Slab::new(),
@@ -232,8 +232,9 @@ impl<B: Binder> Table<B> {
         if self.sockets.len() + 2 > self.sockets_most {
             return Err(RelayError::NoSockets);
         }
+        let quarantine = self.dials.quarantine();
         for _ in 0..TRIES {
-            let rtp = self.pools[family.index()].take(now).ok_or(RelayError::NoPorts)?;
+            let rtp = self.pools[family.index()].take(now, quarantine).ok_or(RelayError::NoPorts)?;
             let pair = Pair { rtp, rtcp: rtp + 1 };
             let opened = self.open_port(ip, pair.rtp, (line, leg, Component::Rtp)).and_then(|first| {
                 Ok((

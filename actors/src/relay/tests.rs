@@ -304,7 +304,12 @@ fn a_fault_costs_its_stream_and_no_other() {
 fn the_network_speed_caps_all_and_a_share_of_it_each() {
     let house = House::open("31240-31259", 100);
     // 80 kbit/s are 10,000 bytes a second, a tenth of it 1,000: five packets at once.
-    house.relay.handle().tune(&Tuning { stream_rate: None, network_kbit: Some(80), source_share: 10 });
+    house.relay.handle().tune(&Tuning {
+        stream_rate: None,
+        network_kbit: Some(80),
+        source_share: 10,
+        ..Tuning::default()
+    });
     let (a, b) = (Phone::new(HOST), Phone::new(HOST));
     let opened = house.talk(1, &a, &b);
     for sequence in 0..20 {
@@ -316,7 +321,12 @@ fn the_network_speed_caps_all_and_a_share_of_it_each() {
     b.hears_nothing();
     assert_eq!(opened.shared.leg(Leg::A).drops(Reason::Rate), 15);
     // Two packets a second for all there are.
-    house.relay.handle().tune(&Tuning { stream_rate: None, network_kbit: Some(3), source_share: 100 });
+    house.relay.handle().tune(&Tuning {
+        stream_rate: None,
+        network_kbit: Some(3),
+        source_share: 100,
+        ..Tuning::default()
+    });
     house.pass(Duration::from_secs(1));
     for sequence in 20..25 {
         a.say(port(&opened, Leg::A, HOST), sequence);

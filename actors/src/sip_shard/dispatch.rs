@@ -25,6 +25,13 @@ impl SipShard {
                 return;
             }
         };
+        if message.header_lines() > self.house.tuned.load().edge.headers_max {
+            metrics::counter!("tollgate_sip_malformed_total", "reason" => "Too Many Headers").increment(1);
+            if message.method().is_some_and(|method| *method != Method::Ack) {
+                self.answer_alone(&message, &raw.flow, 400);
+            }
+            return;
+        }
         // A folded Call-ID was not found by the reader's scan: now it is, and the call may live elsewhere.
         if self.house.shards().count() > 1 {
             let home = self.house.shards().index_of_call(message.call_id());

@@ -25,7 +25,7 @@ use crate::user_limiter::{Errand, MayCall};
 
 pub use identify::{Proof, Sender, of_routing};
 pub use message::{MessagePlaces, OnItsWay, Relayed};
-pub use waiting::Waiting;
+pub use waiting::{Pending, Waiting};
 
 /// The keeper's answer to [`MayCall`].
 #[derive(Message)]
@@ -119,12 +119,18 @@ impl SipShard {
                     return self.answer(key, &message, &flow, 403, now);
                 }
                 let (id, proof) = (user.id, *proof);
-                self.waiting.put(key, sender, message, flow);
+                // Trunks have lines of their own to keep to; an emergency is never turned away.
+                let most = self.house.tuned.load().pending_max.filter(|_| !self.asks_for_help(user, &message));
+                let Some(place) = self.house.pending.enter(flow.peer.ip(), most) else {
+                    metrics::counter!("tollgate_pending_refused_total").increment(1);
+                    return self.answer(key, &message, &flow, 503, now);
+                };
+                self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place: Some(place) });
                 self.bring_to_user(id, Errand::MayCall(Box::new(MayCall { key, proof, reply })));
             }
             Sender::Trunk { .. } => {
                 let source = flow.peer.ip();
-                self.waiting.put(key, sender, message, flow);
+                self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place: None });
                 let limiter = self.ip_limiter(source);
                 if limiter.try_send(MayEnter(MayCall { key, proof: None, reply })).is_err() {
                     self.turn_away(key, 503, now);
@@ -161,7 +167,17 @@ impl SipShard {
         self.layer.claim(key, slot.owner(tollgate_call::Client(u32::MAX)));
         metrics::counter!("tollgate_calls_total").increment(1);
         tracing::debug!(call = %id, sip_call_id = %crate::sip_shard::reply::loggable(pending.message.call_id()), "a call begins");
-        addr.do_send(Begin { key, message: pending.message, flow: pending.flow, cancelled: pending.cancelled });
+        let Pending { message, flow, cancelled, place, .. } = pending;
+        addr.do_send(Begin { key, message, flow, cancelled, place });
+    }
+
+    /// Does the user dial an emergency number?
+    fn asks_for_help(&self, user: &User, message: &Message) -> bool {
+        let directory = self.house.directory.load();
+        let dialled = identify::user_part(message.request_uri());
+        let country = directory.country_of(user).or(directory.country());
+        self.house.tuned.load().emergencies.is(country, &dialled)
+            || tollgate_routing::emergency::is_service(message.request_uri())
     }
 
     /// Is the request for a domain of ours? The guide's `blockotherdomains`.

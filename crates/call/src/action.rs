@@ -139,8 +139,8 @@ pub enum Note {
         trunk: tollgate_types::TrunkId,
         /// With what status; 408 for silence, 503 for an unreachable address.
         status: u16,
-        /// Seconds it asked to be left alone (Retry-After).
-        retry_after: Option<u32>,
+        /// How long it is left alone.
+        rest: Option<tollgate_routing::failover::Rest>,
     },
     /// A peer demanded our digest for a realm that is not its trunk's; it was not answered.
     RealmRefused {

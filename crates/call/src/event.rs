@@ -106,10 +106,14 @@ pub enum Event {
         /// The ports.
         ports: Option<Box<Ports>>,
     },
-    /// The relay heard nothing from this side for the media timeout.
+    /// The relay heard nothing from this side for longer than it may be silent.
     MediaSilent {
         /// Whose microphone.
         side: Side,
+        /// It was silent while a side was on hold.
+        on_hold: bool,
+        /// For at least so long, which is what the settings allow a talk, or a hold.
+        patience: std::time::Duration,
     },
     /// The answer to [`MediaOrder::Close`](crate::MediaOrder::Close).
     MediaClosed {

@@ -61,8 +61,6 @@ pub struct Policy {
     pub early_media: EarlyMedia,
     /// Media lines relayed; further ones are declined.
     pub streams_max: u8,
-    /// Silence of a side that counts; `None` for never.
-    pub media_timeout: Option<Duration>,
     /// Whence requests inside a dialog may come.
     pub dialog_source: DialogSource,
     /// The session interval we ask for; `None` for none.
@@ -158,7 +156,6 @@ impl Policy {
                 _ => EarlyMedia::ToCallerOnly,
             },
             streams_max: u8::try_from(values.integer(&media::STREAMS_PER_CALL)).unwrap_or(u8::MAX),
-            media_timeout: values.duration_or_off(&media::TIMEOUT),
             dialog_source: match values.word(&DIALOG_SOURCE) {
                 "any" => DialogSource::Any,
                 "flow" => DialogSource::Flow,

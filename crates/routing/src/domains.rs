@@ -7,6 +7,7 @@ use tollgate_types::{Seed, Set};
 pub struct Domains {
     realm: Box<str>,
     hosts: Set<Box<str>>,
+    only_hosted: bool,
 }
 
 impl Domains {
@@ -16,7 +17,13 @@ impl Domains {
         let mut hosts = seed.set();
         hosts.insert(canonical(domain));
         hosts.extend(others.into_iter().map(canonical));
-        Domains { realm: domain.into(), hosts }
+        Domains { realm: domain.into(), hosts, only_hosted: true }
+    }
+
+    /// When it is not `only` those: whatever host is named, we are meant (`sip.only_hosted_domains`).
+    pub fn only_hosted(mut self, only: bool) -> Domains {
+        self.only_hosted = only;
+        self
     }
 
     /// The platform's domain, which is the digest realm.
@@ -29,7 +36,7 @@ impl Domains {
         if host.len() > 255 {
             return false;
         }
-        self.hosts.contains(&canonical(host))
+        !self.only_hosted || self.hosts.contains(&canonical(host))
     }
 }
 

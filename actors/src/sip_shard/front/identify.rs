@@ -173,7 +173,7 @@ fn enter_by_trunk(message: &Message, flow: &Flow, trunk: &Arc<Ingress>) -> Sende
 }
 
 /// The number or name that a Request-URI asks for.
-fn user_part(uri: &str) -> String {
+pub fn user_part(uri: &str) -> String {
     Uri::parse(uri).ok().and_then(|uri| uri.user().map(std::borrow::Cow::into_owned)).unwrap_or_default()
 }
 

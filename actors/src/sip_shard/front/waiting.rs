@@ -8,6 +8,7 @@ use tollgate_sip::wire::Message;
 use tollgate_types::{Flow, Map, Seed, UserId};
 
 use super::Sender;
+use crate::pending::PendingCall;
 
 /// Devices whose algorithm is remembered; past it the memory starts anew.
 const REMEMBERED_MAX: usize = 200_000;
@@ -30,6 +31,8 @@ pub struct Pending {
     pub flow: Flow,
     /// The CANCEL that came meanwhile.
     pub cancelled: Option<Message>,
+    /// Its place among the calls of its address that wait; trunks need none.
+    pub place: Option<PendingCall>,
 }
 
 impl Waiting {
@@ -55,8 +58,8 @@ impl Waiting {
     }
 
     /// It waits for its keeper's word.
-    pub fn put(&mut self, key: ServerKey, sender: Sender, message: Message, flow: Flow) {
-        self.pending.insert(key, Pending { sender, message, flow, cancelled: None });
+    pub fn put(&mut self, key: ServerKey, pending: Pending) {
+        self.pending.insert(key, pending);
     }
 
     /// It waits no more.

@@ -126,14 +126,12 @@ impl Call {
         let next =
             happened.map_or(Next::TryNext { rest: None }, |happened| failover::next(happened, self.policy.rests));
         if let (Target::Trunk { trunk, .. }, Next::TryNext { rest }) = (target, next) {
-            let demanded =
-                rest.filter(|rest| rest.demanded).map(|rest| u32::try_from(rest.span.as_secs()).unwrap_or(u32::MAX));
             let status = match happened {
                 Some(Happened::NoResponse) => 408,
                 Some(Happened::Answered { status, .. }) => status,
                 _ => reply.status,
             };
-            turn.note(Note::CarrierFailed { trunk: *trunk, status, retry_after: demanded });
+            turn.note(Note::CarrierFailed { trunk: *trunk, status, rest });
         }
         // Another address of the same carrier helps only where this one was not reached (RFC 3263 §4.3).
         let unreached = matches!(

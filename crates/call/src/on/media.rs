@@ -1,5 +1,7 @@
 //! The relay hears nothing from one side.
 
+use std::time::Duration;
+
 use tollgate_billing::cdr::{Cause, HangupSide};
 use tollgate_media::Leg as Side;
 
@@ -9,19 +11,19 @@ use crate::refusal::Reply;
 
 impl Call {
     /// One silent leg may be listening, or muted by its device: it is asked. Two silent legs talk no more, and somebody
-    /// pays for it. On hold nothing is expected, and silence says nothing.
-    pub(crate) fn on_media_silent(&mut self, turn: &mut Turn<'_>, side: Side) {
+    /// pays for it. On hold silence is the point, and only much more of it is told us.
+    pub(crate) fn on_media_silent(&mut self, turn: &mut Turn<'_>, side: Side, on_hold: bool, patience: Duration) {
         if self.ending.is_some() || self.hunt.is_some() {
             return;
         }
         let expected = self.media.exchange.as_ref().is_some_and(|exchange| exchange.plan().expects(side));
-        let on_hold =
+        let holds =
             self.media.exchange.as_ref().is_some_and(|exchange| exchange.holds(Side::A) || exchange.holds(Side::B));
-        if !expected || on_hold {
+        // It may have changed while the news was on its way.
+        if holds != on_hold || !(expected || on_hold) {
             return;
         }
-        let window = self.policy.media_timeout.unwrap_or_default();
-        let window = window + window / 2;
+        let window = patience + patience / 2;
         let now = turn.now;
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.side == side && leg.state == State::Confirmed) else {
             return;

@@ -204,14 +204,14 @@ fn a_call_without_an_offer_gets_one_and_answers_in_its_ack() {
 fn one_silent_leg_is_asked_and_two_end_the_call() {
     let (mut house, mut alice, mut bob) = stage();
     talking(&mut house, &mut alice, &mut bob);
-    house.tell(Event::MediaSilent { side: Side::A });
+    house.tell(silent(Side::A));
     let (client, to, _) = house.last_sent("OPTIONS");
     assert_eq!(to.peer, alice.flow().peer);
     house.respond(client, &mut alice, 200, "", None);
     assert_eq!(house.records.len(), 0);
     house.pass(secs(60));
-    house.tell(Event::MediaSilent { side: Side::A });
-    house.tell(Event::MediaSilent { side: Side::B });
+    house.tell(silent(Side::A));
+    house.tell(silent(Side::B));
     assert_eq!(house.records.first().map(|cdr| cdr.cause), Some(Cause::MediaTimeout));
 }
 
@@ -219,7 +219,7 @@ fn one_silent_leg_is_asked_and_two_end_the_call() {
 fn a_silent_leg_that_does_not_know_the_call_any_more_ends_it() {
     let (mut house, mut alice, mut bob) = stage();
     talking(&mut house, &mut alice, &mut bob);
-    house.tell(Event::MediaSilent { side: Side::B });
+    house.tell(silent(Side::B));
     let (client, _, _) = house.last_sent("OPTIONS");
     house.respond(client, &mut bob, 481, "", None);
     assert_eq!(house.count_sent("BYE"), 1, "only the other one is there to be told");
@@ -227,7 +227,7 @@ fn a_silent_leg_that_does_not_know_the_call_any_more_ends_it() {
 }
 
 #[test]
-fn silence_on_hold_says_nothing() {
+fn silence_on_hold_says_nothing_until_the_hold_is_too_long() {
     let (mut house, mut alice, mut bob) = stage();
     talking(&mut house, &mut alice, &mut bob);
     let held = alice.sdp.clone().unwrap().replace("sendrecv", "inactive");
@@ -236,9 +236,18 @@ fn silence_on_hold_says_nothing() {
     let (client, _, _) = house.last_sent("INVITE");
     let answer = bob.sdp.clone().unwrap().replace("sendrecv", "inactive");
     house.respond(client, &mut bob, 200, "", Some(&answer));
-    house.tell(Event::MediaSilent { side: Side::A });
-    house.tell(Event::MediaSilent { side: Side::B });
+    house.tell(silent(Side::A));
+    house.tell(silent(Side::B));
     assert_eq!((house.count_sent("OPTIONS"), house.records.len()), (0, 0));
+    for side in [Side::A, Side::B] {
+        house.tell(Event::MediaSilent { side, on_hold: true, patience: secs(3600) });
+    }
+    assert_eq!(house.records.first().map(|cdr| cdr.cause), Some(Cause::MediaTimeout));
+}
+
+/// The relay has heard nothing from that side of a talk for a minute.
+fn silent(side: Side) -> Event {
+    Event::MediaSilent { side, on_hold: false, patience: secs(60) }
 }
 
 #[test]

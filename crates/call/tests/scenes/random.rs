@@ -251,8 +251,8 @@ impl Play {
 
     fn news(&mut self, n: u8) {
         let event = match n % 8 {
-            0 => Event::MediaSilent { side: Side::A },
-            1 => Event::MediaSilent { side: Side::B },
+            0 => Event::MediaSilent { side: Side::A, on_hold: false, patience: secs(60) },
+            1 => Event::MediaSilent { side: Side::B, on_hold: true, patience: secs(3600) },
             2 => Event::Funds,
             3 => Event::HangUp { cause: Cause::AdminHangup },
             4 => Event::AckMissing { key: self.invite },

@@ -32,7 +32,7 @@ pub static TIMEOUT: Row = Row::duration("media.timeout", secs(60), secs(5), minu
     .help("End a call whose media is silent for so long; one silent leg is asked in the dialog first");
 
 /// Silence is the point of a hold.
-pub static TIMEOUT_ON_HOLD: Row = Row::duration("media.timeout_on_hold", minutes(60), minutes(1), days(1))
+pub static TIMEOUT_ON_HOLD: Row = Row::duration("media.timeout_on_hold", minutes(60), secs(10), days(1))
     .may_be_off()
     .help("The same while a leg is on hold");
 

@@ -5,7 +5,7 @@ use crate::row::{Literal, Row};
 
 /// All rows of this file.
 pub static ROWS: &[&Row] =
-    &[&EXPIRES_MIN, &EXPIRES_MAX, &EXPIRES_DEFAULT, &EXPIRES_NAT, &BINDINGS_MAX, &REWRITE_CONTACT, &STALE_AFTER];
+    &[&EXPIRES_MIN, &EXPIRES_MAX, &EXPIRES_DEFAULT, &EXPIRES_NAT, &BINDINGS_MAX, &REWRITE_CONTACT];
 
 /// RFC 3261 §10.2.8: below it 423.
 pub static EXPIRES_MIN: Row = Row::duration("registrar.expires_min", secs(60), secs(10), hours(24))
@@ -32,8 +32,3 @@ pub static BINDINGS_MAX: Row = Row::integer("registrar.bindings_max", 5, 1, 50, 
 /// What comes back by the way it came always arrives.
 pub static REWRITE_CONTACT: Row = Row::word("registrar.rewrite_contact", "nat", &["never", "nat", "always"])
     .help("Reach a phone by the address its registration came from rather than the one it wrote: when they differ, always, or never");
-
-/// A device that does not answer pings.
-pub static STALE_AFTER: Row = Row::integer("registrar.stale_after", 6, 1, 100, "unanswered pings")
-    .off_by_default()
-    .help("Forget a device after so many unanswered pings");

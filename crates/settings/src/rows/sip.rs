@@ -17,9 +17,7 @@ pub static ROWS: &[&Row] = &[
     &STREAMS_PER_SOURCE,
     &PENDING_MAX,
     &RETRY_AFTER,
-    &SERVER_NAME,
     &ONLY_HOSTED_DOMAINS,
-    &TO_OTHER_DOMAINS,
     &KEEPALIVE,
     &DNS_MAX_AGE,
 ];
@@ -41,16 +39,16 @@ pub static MESSAGE_MAX: Row =
     Row::integer("sip.message_max", 16_384, 1500, 65_535, "bytes").help("Largest SIP message taken from a datagram");
 
 /// Beyond it the connection is closed.
-pub static STREAM_MESSAGE_MAX: Row = Row::integer("sip.stream_message_max", 65_536, 4096, 1_048_576, "bytes")
+pub static STREAM_MESSAGE_MAX: Row = Row::integer("sip.stream_message_max", 65_535, 4096, 65_535, "bytes")
     .help("Largest SIP message taken from a TCP, TLS or WebSocket connection");
 
 /// Against messages that are all header.
-pub static HEADERS_MAX: Row =
-    Row::integer("sip.headers_max", 128, 32, 1024, "header lines").help("Most header lines that a message may have");
+pub static HEADERS_MAX: Row = Row::integer("sip.headers_max", 128, 32, 256, "header lines")
+    .help("Most header lines that a message may have; a request with more is answered 400");
 
-/// A connection without bindings or calls.
+/// A connection without bindings. A call on it does without: its next request opens another.
 pub static STREAM_IDLE: Row = Row::duration("sip.stream_idle", minutes(5), secs(10), hours(24))
-    .help("A connection that carries nothing for so long is closed, unless a registration or call depends on it");
+    .help("A connection that carries nothing for so long is closed, unless a device is registered by it");
 
 /// From the first SYN on.
 pub static STREAM_CONNECT: Row = Row::duration("sip.stream_connect", secs(5), secs(1), secs(30))
@@ -73,19 +71,12 @@ pub static PENDING_MAX: Row = Row::integer("sip.pending_max", 200, 1, 1_000_000,
 pub static RETRY_AFTER: Row =
     Row::duration("sip.retry_after", secs(5), secs(1), minutes(10)).help("What a 503 asks the sender to wait");
 
-/// RFC 3261 §20.35.
-pub static SERVER_NAME: Row = Row::text("sip.server_name", "", 64)
-    .help("Text of the Server and User-Agent headers; empty sends none, which tells a scanner least");
-
-/// The guide's switch for foreign domains.
+/// The guide's switches for foreign domains. Nothing is ever sent on to one, so the second can only be off.
 pub static ONLY_HOSTED_DOMAINS: Row = Row::bool("sip.only_hosted_domains", true)
-    .aliases(&[Alias::same("blockotherdomains")])
-    .help("Refuse requests whose target names a domain that is not hosted here");
-
-/// Off for good reason: an open relay by name.
-pub static TO_OTHER_DOMAINS: Row = Row::bool("sip.to_other_domains", false)
-    .aliases(&[Alias::same("fwdtootherdomains")])
-    .help("Let users call addresses of other domains; such calls are not billed by a deck");
+    .aliases(&[Alias::same("blockotherdomains"), Alias::levels("fwdtootherdomains", &[(0, Literal::Bool(true))])])
+    .help(
+        "Refuse requests whose target names a domain that is not hosted here; otherwise any name means this platform",
+    );
 
 /// RFC 5626 §4.4: below the usual 30 s of UDP mappings.
 pub static KEEPALIVE: Row = Row::duration("sip.keepalive", secs(25), secs(5), minutes(10))

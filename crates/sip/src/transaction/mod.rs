@@ -196,6 +196,11 @@ impl Layer {
         }
     }
 
+    /// Other spans for whatever is set from now on; timers that run keep theirs.
+    pub fn tune(&mut self, timers: Timers) {
+        self.timers = timers;
+    }
+
     /// When [`Layer::handle_timeout`] wants to be called; `None` when nothing waits.
     pub fn poll_timeout(&self) -> Option<Mono> {
         self.wheel.next_deadline()

@@ -134,6 +134,11 @@ impl Message {
         self.lines(name).next().is_some()
     }
 
+    /// How many header lines it has.
+    pub fn header_lines(&self) -> usize {
+        self.0.headers.len()
+    }
+
     /// Every header line in order, with its name; unknown names as written.
     pub fn iter(&self) -> impl Iterator<Item = (Name<'_>, &str)> {
         self.0.headers.iter().map(|entry| (Name::at(entry.name_index, self.0.str(entry.name)), self.0.str(entry.value)))
