@@ -55,9 +55,8 @@ struct Registering {
     call_id: String,
     tag: String,
     cseq: u32,
-    nc: u32,
-    /// A challenge was answered and refused: not again before the retry.
-    answered: bool,
+    /// Challenges answered since the last final word: a second one only when the nonce was stale, a third never.
+    proofs: u8,
 }
 
 /// Where can the trunk be reached? Asked by a call.
@@ -133,13 +132,7 @@ impl Carrier {
         Carrier::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let mut tokens = Tokens::new(seed, 0);
-            let register = Registering {
-                call_id: tokens.call_id(),
-                tag: tokens.tag(),
-                cseq: tokens.cseq(),
-                nc: 0,
-                answered: false,
-            };
+            let register = Registering { call_id: tokens.call_id(), tag: tokens.tag(), cseq: tokens.cseq(), proofs: 0 };
             let now = house.clock.mono();
             Carrier {
                 record: house.trunks.record(trunk.id),
@@ -281,10 +274,9 @@ impl Carrier {
             .header(Name::Contact, format!("<sip:{}@{us};transport={transport}>", login.username))
             .header(Name::Expires, REGISTER_EXPIRES.to_string());
         if let Some(challenge) = challenge {
-            self.register.nc += 1;
             let realms = realms(&login);
             let digest = Carrier::digest_login(&login, &realms);
-            let (name, value) = challenge.answer(&digest, "REGISTER", &uri, &self.tokens.cnonce(), self.register.nc);
+            let (name, value) = challenge.answer(&digest, "REGISTER", &uri, &self.tokens.cnonce(), 1);
             builder = builder.header(name, value);
         }
         self.shard.do_send(SendFor { owner: owner(self.trunk.id, REGISTER), flow, bytes: builder.build() });
@@ -298,20 +290,21 @@ impl Carrier {
     fn heard_register(&mut self, status: u16, message: Option<&SipMessage>) {
         let now = self.house.clock.mono();
         match (status, message) {
-            (401 | 407, Some(message)) if !self.register.answered => {
+            (401 | 407, Some(message)) if self.register.proofs < 2 => {
                 let login = Option::clone(&self.record.login.load());
                 let challenges = Challenge::read(message);
                 let chosen = login.as_ref().and_then(|login| {
                     Challenge::choose(&challenges, &Carrier::digest_login(login, &realms(login))).cloned()
                 });
-                if let Some(chosen) = chosen {
-                    self.register.answered = true;
+                let proofs = self.register.proofs;
+                if let Some(chosen) = chosen.filter(|chosen| proofs == 0 || chosen.stale) {
+                    self.register.proofs += 1;
                     return self.send_register(Some(&chosen));
                 }
                 self.lost_registration(status, now);
             }
             (200..300, Some(message)) => {
-                self.register.answered = false;
+                self.register.proofs = 0;
                 self.record.set_registered(true);
                 let granted = message.expires().unwrap_or(REGISTER_EXPIRES).clamp(30, 86_400);
                 self.next_register = Some(now + Duration::from_secs(u64::from(granted / 2)));
@@ -321,7 +314,7 @@ impl Carrier {
     }
 
     fn lost_registration(&mut self, status: u16, now: Mono) {
-        self.register.answered = false;
+        self.register.proofs = 0;
         self.next_register = Some(now + REGISTER_RETRY);
         if self.record.is_registered() || self.failures == 0 {
             let text = format!("our registration with the carrier was answered {status}; it is tried again");

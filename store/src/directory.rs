@@ -164,6 +164,7 @@ fn read_trunk(
         currency: column::read_option(currency.map(String::as_str), "deck")?.unwrap_or(Currency::USD),
         number_format: terms.number_format,
         caller_id_format: terms.cli_format,
+        assert_identity: terms.trusted_identity,
         default_number: terms.default_number,
         country: terms.country,
         enabled,

@@ -83,7 +83,8 @@ pub struct TrunkTerms {
     pub default_number: Option<E164>,
     /// Completes an ingress trunk's numbers; national formats of an egress trunk.
     pub country: Option<Country>,
-    /// May an ingress trunk name its caller by P-Asserted-Identity?
+    /// Does it belong to those who tell each other who calls by P-Asserted-Identity (RFC 3325's trust domain)? Then an ingress
+    /// trunk is believed, and an egress trunk is told.
     pub trusted_identity: bool,
     /// Do we register with an egress trunk?
     pub register: bool,

@@ -214,6 +214,40 @@ fn the_carrier_hears_the_callers_number_and_never_a_user_name() {
 }
 
 #[test]
+fn a_withheld_number_is_told_only_to_a_carrier_that_keeps_it_to_itself() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    world::open_roads(&server, net.sip(CARRIER));
+    add_user(&server, "alice", &["--prepaid", "--credit", "10.00", "--deck", "sell", "--caller-id", "441632960123"]);
+    let mut alice = Phone::udp(&server, net.host(10), "alice");
+    let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
+    let withheld = ["Privacy: id".to_owned()];
+    //  option          headers          asserted  shown
+    for (assert, headers, asserted, shown) in [
+        ("no", &withheld[..], false, false),
+        ("yes", &withheld[..], true, false),
+        ("yes", &[], true, true),
+        ("no", &[], false, true),
+    ] {
+        server.ok(&["trunk", "set", "carrier", "--assert-identity", assert]);
+        let offer = alice.sdp();
+        let invite = alice.invite(NUMBER, headers, &offer);
+        let (_, seen) = carrier.pick_up();
+        let case = format!("--assert-identity {assert}, {headers:?}: {seen:#?}");
+        assert_eq!(seen.header("P-Asserted-Identity").contains("441632960123"), asserted, "{case}");
+        assert_eq!(seen.all("P-Asserted-Identity").count(), usize::from(asserted), "{case}");
+        assert_eq!(seen.header("From").contains("441632960123"), shown, "{case}");
+        assert_eq!(seen.header("From").contains("anonymous"), !shown, "{case}");
+        assert_eq!(seen.header("Privacy").contains("id"), !shown, "{case}");
+        let (mut dialog, _) = alice.await_answer(&invite);
+        alice.hang_up(&mut dialog);
+        carrier.await_bye();
+    }
+    let misfit = server.cli(&["trunk", "set", "carrier", "--assert-identity", "perhaps"]);
+    assert_eq!(misfit.status, 1, "{misfit:?}");
+}
+
+#[test]
 fn a_trunk_that_is_full_is_followed_by_the_next() {
     let net = Network::lease();
     let server = Server::at(&net).start();

@@ -164,6 +164,7 @@ async fn roads_are_laid_shown_and_taken_away() {
         ("address", json!("carrier.test;transport=tcp")),
         ("number_format", json!("e164,+99")),
         ("register", json!(true)),
+        ("assert_identity", json!(false)),
         ("has_password", json!(true)),
         ("deck", json!("buy")),
     ] {

@@ -118,6 +118,9 @@ pub struct Terms {
     /// Register with the carrier
     #[arg(long)]
     pub register: bool,
+    /// Tell the carrier who calls by P-Asserted-Identity, even where the caller withholds it: only one that keeps it to itself
+    #[arg(long, value_name = "yes|no")]
+    pub assert_identity: Option<String>,
     /// Seconds between OPTIONS health checks; 0 for none
     #[arg(long, value_name = "SECONDS")]
     pub options_interval: Option<String>,
@@ -229,6 +232,7 @@ impl Ops {
                 "number_format": terms.number_format.to_string(),
                 "cli_format": terms.cli_format.to_string(),
                 "register": terms.register,
+                "assert_identity": terms.trusted_identity,
                 "options_interval": terms.health_every.map(|every| every.as_secs()),
                 "health": self.health(trunk),
             }),

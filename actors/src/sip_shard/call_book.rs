@@ -153,12 +153,13 @@ impl CallBook {
         }
     }
 
-    pub fn wake_media(&mut self, slot: CallSlot) {
+    /// `again` sets the timer for their next look.
+    pub fn wake_media(&mut self, slot: CallSlot, again: impl FnOnce() -> TimerId) {
         if let Some(entry) = self.get(slot) {
-            entry.media_timer = None;
             for leg in &entry.legs {
                 let _ = leg.try_send(Wake);
             }
+            entry.media_timer = (!entry.legs.is_empty()).then(again);
         }
     }
 

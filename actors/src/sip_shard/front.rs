@@ -9,7 +9,7 @@ mod waiting;
 use std::net::IpAddr;
 
 use actix::prelude::*;
-use tollgate_call::{Birth, Caller, Party};
+use tollgate_call::{Birth, Caller, Party, replies};
 use tollgate_routing::trunk::Ingress;
 use tollgate_routing::user::User;
 use tollgate_sip::transaction::ServerKey;
@@ -43,6 +43,11 @@ impl SipShard {
     pub(super) fn register(&mut self, message: Message, flow: Flow, _now: Mono) {
         if !self.serves(&message) {
             return self.answer_alone(&message, &flow, 404);
+        }
+        // RFC 3261 §10.3 item 2.
+        if let Some(fault) = replies::register_fault(&message) {
+            let tag = self.layer.stateless_tag(&message);
+            return self.send(&flow, fault.answer(&message, &flow, &tag));
         }
         match self.identify(&message, &flow) {
             Sender::User { user, proof } => {
@@ -89,22 +94,18 @@ impl SipShard {
         now: Mono,
         ctx: &mut Context<SipShard>,
     ) {
-        let Some(method) = message.method() else { return };
-        let required = crate::sip_shard::reply::unsupported(&message);
-        if !required.is_empty() {
-            return self.answer_unsupported(key, &message, &flow, &required, now);
+        // What is wrong with an INVITE is the call's to say: its attempt leaves a record.
+        if message.method() == Some(&Method::Invite) {
+            return self.let_in(key, message, flow, now, ctx);
         }
-        match method {
-            Method::Invite => self.let_in(key, message, flow, now, ctx),
-            Method::Options => self.answer(key, &message, &flow, 200, now),
-            Method::Message => self.message(key, message, flow, now, ctx),
-            // RFC 6665 §4.1.3 and RFC 3903 §6: no event package is served yet.
-            Method::Subscribe | Method::Publish => self.answer(key, &message, &flow, 489, now),
-            // They live inside dialogs, and this one is none of ours (RFC 3261 §12.2.2).
-            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
-                self.answer(key, &message, &flow, 481, now)
-            }
-            Method::Refer => self.answer(key, &message, &flow, 403, now),
+        if let Some(fault) = replies::outside_fault(&message) {
+            let bytes = fault.answer(&message, &flow, &self.tokens.tag());
+            self.layer.respond(key, bytes, fault.status, now, &mut self.out);
+            return;
+        }
+        match message.method() {
+            Some(Method::Options) => self.answer(key, &message, &flow, 200, now),
+            Some(Method::Message) => self.message(key, message, flow, now, ctx),
             _ => self.answer(key, &message, &flow, 501, now),
         }
     }

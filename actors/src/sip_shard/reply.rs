@@ -9,7 +9,7 @@ use crate::edge::EdgeCounts;
 
 /// What we do (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, REGISTER";
-/// Extensions that a request may require.
+/// Extensions that we know, as OPTIONS tells them.
 const SUPPORTED: [&str; 5] = ["100rel", "timer", "replaces", "norefersub", "path"];
 
 impl SipShard {
@@ -23,29 +23,10 @@ impl SipShard {
         if status == 200 && message.method() == Some(&Method::Options) {
             builder = builder.header(Name::Accept, "application/sdp").header(Name::Supported, SUPPORTED.join(", "));
         }
-        if status == 489 {
-            // RFC 6665 §8.2.1 wants the packages served; there is none but the one that REFER makes.
-            builder = builder.header(Name::AllowEvents, "refer");
-        }
         if status == 503 {
             builder = builder.header(Name::RetryAfter, self.house.retry_after_secs().to_string());
         }
         self.layer.respond(key, builder.build(), status, now, &mut self.out);
-    }
-
-    /// RFC 3261 §8.2.2.3: an extension we do not have was required.
-    pub(super) fn answer_unsupported(
-        &mut self,
-        key: ServerKey,
-        message: &Message,
-        flow: &Flow,
-        extensions: &[String],
-        now: Mono,
-    ) {
-        let tag = self.tokens.tag();
-        let response =
-            ResponseBuilder::to(message, flow, 420, None).tag(&tag).header(Name::Unsupported, extensions.join(", "));
-        self.layer.respond(key, response.build(), 420, now, &mut self.out);
     }
 
     /// Answers without keeping anything; the ACK of an INVITE so answered is known by its tag.
@@ -67,16 +48,6 @@ impl SipShard {
             self.answer_alone(message, flow, 503);
         }
     }
-}
-
-/// Extensions that the message requires and we do not have.
-pub fn unsupported(message: &Message) -> Vec<String> {
-    let required = message.headers(Name::Require);
-    required
-        .filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag.trim())))
-        .map(|tag| tag.trim().to_owned())
-        .take(8)
-        .collect()
 }
 
 /// A stranger's text, fit for a log line.

@@ -11,6 +11,7 @@ use super::SipShard;
 use super::call_book::CallSlot;
 use crate::carrier::Carrier;
 use crate::ip_limiter::IpLimiter;
+use crate::media_leg::LOOK;
 use crate::registration::Registration;
 use crate::user_limiter::UserLimiter;
 
@@ -160,7 +161,10 @@ impl SipShard {
     pub(super) fn wake(&mut self, due: Due) {
         match due {
             Due::Call(slot) => self.calls.wake(slot),
-            Due::Media(slot) => self.calls.wake_media(slot),
+            Due::Media(slot) => {
+                let next = self.house.clock.mono() + LOOK;
+                self.calls.wake_media(slot, || self.wheel.insert(next, Due::Media(slot)));
+            }
             Due::Limiter(user) => {
                 if let Some(limiter) = self.roster.limiters.get(&user) {
                     let _ = limiter.try_send(Wake);

@@ -73,6 +73,8 @@ pub(crate) struct Branch {
     pub login: Option<Arc<Login>>,
     /// Challenges answered.
     pub challenged: u8,
+    /// The realm that our proof was shown to.
+    pub proven_to: Option<Box<str>>,
     /// 422s followed.
     pub shortened: bool,
     /// Seconds asked for in Session-Expires; 0 for none.

@@ -38,7 +38,7 @@ impl Fault {
 
 /// What is wrong with an INVITE that would begin a call; `None` if nothing is.
 pub fn invite_fault(invite: &Message, policy: &Policy) -> Option<Fault> {
-    request_fault(invite).or_else(|| {
+    scheme_fault(invite).or_else(|| request_fault(invite)).or_else(|| {
         if tollgate_sip::dialog::contact_of(invite).is_none() {
             return Some(Fault::plain(400));
         }
@@ -51,12 +51,8 @@ pub fn request_fault(request: &Message) -> Option<Fault> {
     if request.max_forwards() == Some(0) {
         return Some(Fault::plain(483));
     }
-    let unknown: Vec<&str> = request
-        .headers(Name::Require)
-        .filter(|tag| !SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(tag)))
-        .collect();
-    if !unknown.is_empty() {
-        return Some(Fault::with(420, Name::Unsupported, unknown.join(", ")));
+    if let Some(fault) = require_fault(request, SUPPORTED) {
+        return Some(fault);
     }
     if request.headers(Name::ContentEncoding).any(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Some(Fault::with(415, Name::AcceptEncoding, "identity"));
@@ -71,11 +67,40 @@ pub fn request_fault(request: &Message) -> Option<Fault> {
     None
 }
 
+/// An extension that a registrar is required to have and has not (RFC 3261 §10.3 item 2).
+pub fn register_fault(request: &Message) -> Option<Fault> {
+    require_fault(request, REGISTRAR_SUPPORTED)
+}
+
+/// RFC 3327 is the registrar's alone.
+const REGISTRAR_SUPPORTED: &str = "path";
+
+/// More of them are not worth repeating.
+const UNSUPPORTED_TOLD: usize = 8;
+
+fn require_fault(request: &Message, supported: &str) -> Option<Fault> {
+    let unknown: Vec<&str> = request
+        .headers(Name::Require)
+        .filter(|tag| !supported.split(", ").any(|known| known.eq_ignore_ascii_case(tag)))
+        .take(UNSUPPORTED_TOLD)
+        .collect();
+    (!unknown.is_empty()).then(|| Fault::with(420, Name::Unsupported, unknown.join(", ")))
+}
+
 /// A session interval too short for us: 422 (RFC 4028 §6), for peers that know of it.
 pub fn session_fault(request: &Message, policy: &Policy) -> Option<Fault> {
     let asked = SessionExpires::parse(request.header(Name::SessionExpires)?)?;
     let least = policy.session_min.as_secs();
     (u64::from(asked.interval) < least).then(|| Fault::with(422, Name::MinSe, least.to_string()))
+}
+
+/// Schemes of Request-URIs that we understand.
+const SCHEMES: [&str; 4] = ["sip", "sips", "tel", "urn"];
+
+/// RFC 3261 §8.2.2.1.
+fn scheme_fault(request: &Message) -> Option<Fault> {
+    let scheme = request.request_uri().split(':').next().unwrap_or_default();
+    (!SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme))).then(|| Fault::plain(416))
 }
 
 /// Which answer a request deserves that belongs to no dialog of ours and that nobody here serves. `None`: it is served
@@ -86,6 +111,9 @@ pub fn outside_fault(request: &Message) -> Option<Fault> {
     }
     if request.to().tag().is_some() {
         return Some(Fault::plain(481));
+    }
+    if let Some(fault) = scheme_fault(request) {
+        return Some(fault);
     }
     match request.method()? {
         Method::Invite | Method::Register | Method::Message | Method::Options => request_fault(request),

@@ -34,6 +34,7 @@ pub struct Said {
     did_in: Option<NumberFrom>,
     transport: Option<Transport>,
     register: bool,
+    assert_identity: Option<bool>,
     health_every: Option<Option<Duration>>,
 }
 
@@ -70,6 +71,11 @@ impl Said {
             did_in: terms.did_in.as_deref().map(did_in).transpose()?,
             transport: terms.transport.as_deref().map(transport).transpose()?,
             register: terms.register,
+            assert_identity: terms
+                .assert_identity
+                .as_deref()
+                .map(|text| field::yes_or_no("assert_identity", text))
+                .transpose()?,
             health_every: terms.options_interval.as_deref().map(health_every).transpose()?,
         })
     }
@@ -90,6 +96,7 @@ impl Said {
         put(&mut terms.country, self.country);
         put(&mut terms.did_in, self.did_in);
         put(&mut terms.health_every, self.health_every);
+        put(&mut terms.trusted_identity, self.assert_identity);
         terms.register |= self.register;
         match terms.direction {
             Direction::Ingress => {
@@ -144,6 +151,7 @@ fn check_direction(direction: Direction, terms: &Terms) -> Read<()> {
                 ("realm", terms.realm.is_some()),
                 ("transport", terms.transport.is_some()),
                 ("register", terms.register),
+                ("assert_identity", terms.assert_identity.is_some()),
                 ("options_interval", terms.options_interval.is_some()),
             ];
             (foreign.into_iter().find(|(_, said)| *said), "egress")

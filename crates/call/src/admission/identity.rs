@@ -66,12 +66,13 @@ pub(super) fn for_trunk(case: &Case<'_>, trunk: &Egress) -> Identity {
     match shown(withheld) {
         ShownCaller::Number(number) => {
             let number: Box<str> = number.into();
-            Identity { user: number.clone(), display: Box::default(), asserted: Some(number), withheld: false }
+            let asserted = trunk.assert_identity.then(|| number.clone());
+            Identity { user: number, display: Box::default(), asserted, withheld: false }
         }
-        // RFC 3325 §7: the carrier still learns who pays for the call, and is asked to tell nobody.
+        // RFC 3325 §7: a carrier of our trust domain still learns who pays for the call, and is asked to tell nobody.
         ShownCaller::Anonymous => {
             let asserted = match shown(false) {
-                ShownCaller::Number(number) if withheld => Some(number.into()),
+                ShownCaller::Number(number) if withheld && trunk.assert_identity => Some(number.into()),
                 _ => None,
             };
             Identity { user: "anonymous".into(), display: Box::default(), asserted, withheld: true }

@@ -60,6 +60,7 @@ fn directory() -> Directory {
     wholesaler.prefix = "99#".into();
     let mut carrier = Egress::new(TrunkId(11), "carrier", "192.0.2.50".parse().unwrap());
     carrier.deck = Some(DeckId(2));
+    carrier.assert_identity = true;
     let route = |id: i64, prefix: &str, emergency: bool| Route {
         id: RouteId(id),
         prefix: prefix.parse().unwrap(),

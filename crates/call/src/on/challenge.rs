@@ -82,7 +82,8 @@ impl Call {
         let whole = prepend_header(&bytes, Name::Via, "SIP/2.0/UDP invalid;branch=z9hG4bK");
         let Ok(request) = Message::parse(whole) else { return false };
         let method = request.cseq().method;
-        let Some((name, proof)) = self.proof(turn, trunk, &login, method.as_str(), request.request_uri(), message)
+        let Some((_, (name, proof))) =
+            self.proof(turn, trunk, &login, method.as_str(), request.request_uri(), None, message)
         else {
             return false;
         };
@@ -117,10 +118,22 @@ impl Call {
             return None;
         }
         branch.challenged += 1;
-        self.proof(turn, trunk, &login, Method::Invite.as_str(), &branch.sprout.target, message)
+        let (realm, header) = self.proof(
+            turn,
+            trunk,
+            &login,
+            Method::Invite.as_str(),
+            &branch.sprout.target,
+            branch.proven_to.as_deref(),
+            message,
+        )?;
+        branch.proven_to = Some(realm.into());
+        Some(header)
     }
 
-    /// Our proof, for the trunk's own realm alone: whoever else asks would only crack it at leisure.
+    /// Our proof, for the trunk's own realm alone, which it names: whoever else asks would only crack it at leisure. `proven_to`
+    /// has been shown one already.
+    #[allow(clippy::too_many_arguments, reason = "each is one plain fact about the request and its challenge")]
     fn proof(
         &mut self,
         turn: &mut Turn<'_>,
@@ -128,8 +141,9 @@ impl Call {
         login: &crate::party::Login,
         method: &str,
         uri: &str,
+        proven_to: Option<&str>,
         message: &Message,
-    ) -> Option<(Name<'static>, String)> {
+    ) -> Option<(String, (Name<'static>, String))> {
         let challenges = Challenge::read(message);
         let realms: Vec<&str> = login.realms.iter().map(|realm| &**realm).collect();
         // The request went to an address that the trunk's own host was resolved to, and the response came to that request.
@@ -141,7 +155,11 @@ impl Call {
             }
             return None;
         };
+        // RFC 7616 §3.3: asked again by the same realm, and not because the nonce was stale, our secret is wrong.
+        if proven_to == Some(&*challenge.realm) && !challenge.stale {
+            return None;
+        }
         let cnonce = self.tokens.cnonce();
-        Some(challenge.answer(&ours, method, uri, &cnonce, 1))
+        Some((challenge.realm.clone(), challenge.answer(&ours, method, uri, &cnonce, 1)))
     }
 }

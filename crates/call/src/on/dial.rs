@@ -167,6 +167,7 @@ impl Call {
             sprout,
             login: place.login,
             challenged: 0,
+            proven_to: None,
             shortened: false,
             session: self
                 .policy

@@ -84,6 +84,9 @@ impl Call {
         if status == 489 {
             builder = builder.header(Name::AllowEvents, "refer");
         }
+        if matches!(status, 405 | 501) {
+            builder = builder.header(Name::Allow, crate::say::ALLOW);
+        }
         if status == 500 {
             // RFC 3261 §14.2: between 0 and 10 seconds.
             builder = builder.header(Name::RetryAfter, self.tokens.below(11).to_string());
@@ -134,10 +137,9 @@ impl Call {
         let tag = early.dialog.remote_tag.clone();
         match message.method() {
             Some(Method::Update) => self.on_early_update(turn, client, &tag, key, message, flow),
-            // RFC 3261 §15: the called side may not hang up before it answers; it is told so and the branch left alone.
-            Some(Method::Bye) => turn.respond(key, 405, ResponseBuilder::to(&message, &flow, 405, None).build()),
             Some(Method::Options) => turn.respond(key, 200, replies::options(&message, &flow, "")),
             Some(Method::Info) => turn.respond(key, 200, ResponseBuilder::to(&message, &flow, 200, None).build()),
+            // A BYE too (RFC 3261 §15): the called side may not hang up before it answers; it is told so, the branch left alone.
             _ => turn.respond(
                 key,
                 405,
