@@ -60,12 +60,12 @@ async fn live(place: &Place, platform: Platform, metrics: PrometheusHandle) -> R
     let carriers = Carriers::bind(server, &config.sip.domain, seed)?;
     let opened = tokio::select! {
         opened = open(&platform, carriers, server, &config.sip.domain, seed) => Some(opened),
-        () = serve::wait_for_the_end(&platform) => None,
+        () = serve::wait_for_the_end(&platform, None) => None,
     };
     let result = match opened {
         Some(Ok(mut town)) => {
             greet(place, server);
-            serve::wait_for_the_end(&platform).await;
+            serve::wait_for_the_end(&platform, None).await;
             town.close().await;
             doors.close_with(platform).await;
             drop(town);

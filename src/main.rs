@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     };
     let (common, asked) = arguments.split();
     match asked {
-        Ok(Own::Serve) => serve::run(&config),
+        Ok(Own::Serve) => serve::run(&config, &common.config),
         Ok(Own::Demo) => demo::run(),
         Ok(Own::Check) => match config.pins(&tollgate_actors::tuning::registry()) {
             Ok(_) => cli::say(&config.check_report()),

@@ -126,7 +126,7 @@ impl Ground {
         let snapshots = Snapshots {
             store: store.clone(),
             registry,
-            pins,
+            pins: ArcSwap::from_pointee(pins),
             host: host_of(config),
             domains: config.sip.domains.iter().cloned().chain(config.sip.advertise.clone()).collect(),
             country: config.billing.country,
@@ -347,9 +347,16 @@ impl Platform {
         &self.runtime
     }
 
-    /// Settings, users, routes and prices are read anew (SIGHUP).
-    pub async fn reload(&self) {
+    /// Settings, users, routes and prices are read anew (SIGHUP). `config` is the file as it is now: what it pins holds.
+    pub async fn reload(&self, config: Option<&Config>) {
         let (snapshots, house) = (self.snapshots.clone(), self.house.clone());
+        match config.map(|config| config.pins(&snapshots.registry)) {
+            Some(Ok(pins)) => snapshots.pins.store(Arc::new(pins)),
+            Some(Err(mistakes)) => {
+                return mistakes.0.iter().for_each(|mistake| tracing::error!(%mistake, "nothing was read anew"));
+            }
+            None => {}
+        }
         let read = on(&self.runtime, async move {
             snapshots.refresh_settings(&house).await?;
             snapshots.refresh_directory(&house).await?;

@@ -1,7 +1,8 @@
 //! `tollgate serve`: the platform until a signal ends it.
 
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::System;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -13,8 +14,8 @@ use crate::config::Config;
 use crate::control::Door;
 use crate::platform::{NoStart, Platform, Prepared};
 
-/// Runs until SIGTERM or SIGINT.
-pub fn run(config: &Config) -> ExitCode {
+/// Runs until SIGTERM or SIGINT; `file` is where the configuration came from.
+pub fn run(config: &Config, file: &Path) -> ExitCode {
     log_to_stderr(&config.server.log);
     let metrics = match PrometheusBuilder::new().install_recorder() {
         Ok(metrics) => metrics,
@@ -30,7 +31,7 @@ pub fn run(config: &Config) -> ExitCode {
             Ok(platform) => platform,
             Err(reason) => return refuse(&reason),
         };
-        match attend(config, platform, metrics).await {
+        match attend(config, file, platform, metrics).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(reason) => refuse(&reason),
         }
@@ -47,13 +48,24 @@ pub fn refuse(reason: &NoStart) -> ExitCode {
 pub fn log_to_stderr(filter: &str) {
     let filter =
         tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let lines = lines.with_filter_reloading();
+    let handle = lines.reload_handle();
+    if lines.try_init().is_ok() {
+        let _ = LOG.set(Box::new(move |filter| match tracing_subscriber::EnvFilter::try_new(filter) {
+            Ok(filter) => drop(handle.reload(filter)),
+            Err(error) => tracing::error!(%error, filter, "server.log is no filter; the old one holds"),
+        }));
+    }
 }
 
-async fn attend(config: &Config, platform: Platform, metrics: PrometheusHandle) -> Result<(), NoStart> {
+/// Changes how much is logged, once something is.
+static LOG: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+
+async fn attend(config: &Config, file: &Path, platform: Platform, metrics: PrometheusHandle) -> Result<(), NoStart> {
     let doors = Doors::open(config, &platform, metrics)?;
     announce(&platform);
-    wait_for_the_end(&platform).await;
+    wait_for_the_end(&platform, Some(file)).await;
     doors.close_with(platform).await;
     Ok(())
 }
@@ -105,7 +117,7 @@ fn announce(platform: &Platform) {
 }
 
 /// Returns at SIGTERM or SIGINT; SIGHUP reads anew what can be.
-pub async fn wait_for_the_end(platform: &Platform) {
+pub async fn wait_for_the_end(platform: &Platform, file: Option<&Path>) {
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
@@ -116,9 +128,24 @@ pub async fn wait_for_the_end(platform: &Platform) {
         tokio::select! {
             _ = term.recv() => return,
             _ = int.recv() => return,
-            _ = hup.recv() => platform.reload().await,
+            _ = hup.recv() => reload(platform, file).await,
         }
     }
+}
+
+/// What the file pins and how much is logged hold from now on; its other keys are for the next start. A file with a mistake
+/// changes nothing.
+async fn reload(platform: &Platform, file: Option<&Path>) {
+    let config = match file.map(|file| Config::load(file, std::env::vars())).transpose() {
+        Ok(config) => config,
+        Err(mistakes) => {
+            return mistakes.0.iter().for_each(|mistake| tracing::error!(%mistake, "nothing was read anew"));
+        }
+    };
+    if let (Some(config), Some(log)) = (&config, LOG.get()) {
+        log(&config.server.log);
+    }
+    platform.reload(config.as_ref()).await;
 }
 
 /// What `/readyz` asks.

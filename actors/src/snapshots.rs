@@ -34,7 +34,7 @@ pub struct Snapshots {
     /// Every setting there is.
     pub registry: Arc<Registry>,
     /// What the configuration file pins.
-    pub pins: Vec<(String, String)>,
+    pub pins: ArcSwap<Vec<(String, String)>>,
     /// Who we are.
     pub host: Host,
     /// Hosted beside the domain, and our addresses.
@@ -69,7 +69,7 @@ impl Snapshots {
     pub async fn settings(&self) -> Result<Values> {
         let profile = self.profile().await?;
         let stored = settings::list(&self.store).await?.into_iter().map(|row| (row.name, row.value)).collect();
-        let (values, mistakes) = self.registry.values(&Layers { profile, stored, pinned: self.pins.clone() });
+        let (values, mistakes) = self.registry.values(&Layers { profile, stored, pinned: self.pins.load().to_vec() });
         for mistake in mistakes {
             tracing::warn!(%mistake, "a stored setting is not understood; its default holds");
         }

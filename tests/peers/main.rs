@@ -22,6 +22,7 @@ mod calls;
 mod carriers;
 mod challenges;
 mod crash;
+mod forks;
 mod load;
 mod midcall;
 mod money;

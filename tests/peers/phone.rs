@@ -361,17 +361,22 @@ impl Phone {
 
     /// Acknowledges a 2xx to `invite`.
     pub fn accept(&mut self, invite: &Invite, answer: &Sip) -> Dialog {
+        let dialog = self.dialog_by(invite, answer);
+        self.acknowledge(&dialog, invite.cseq);
+        dialog
+    }
+
+    /// The caller's side of the dialog, early or not, that a response to `invite` opens.
+    pub fn dialog_by(&self, invite: &Invite, answer: &Sip) -> Dialog {
         let routes: Vec<String> = answer.all("Record-Route").map(str::to_owned).collect();
-        let dialog = Dialog {
+        Dialog {
             call_id: invite.call_id.clone(),
             local: format!("<sip:{}@{DOMAIN}>;tag={}", self.user, invite.tag),
             remote: answer.header("To").to_owned(),
             target: answer.contact(),
             cseq: invite.cseq,
             routes: routes.into_iter().rev().collect(),
-        };
-        self.acknowledge(&dialog, invite.cseq);
-        dialog
+        }
     }
 
     /// ACK to a 2xx inside a dialog.

@@ -1,10 +1,11 @@
 //! Settings that a change makes hold at once: each case turns one while the server runs.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::network::Network;
 use crate::phone::Phone;
-use crate::server::{DOMAIN, Server};
+use crate::server::{DOMAIN, Server, until};
 use crate::world::{self, CARRIER, NUMBER, add_prepaid, add_user};
 
 #[test]
@@ -162,4 +163,35 @@ fn two_held_silent_legs_end_when_the_hold_has_lasted_too_long() {
     alice.await_bye();
     bob.await_bye();
     assert_eq!(server.only_cdr()["cause"], "media_timeout");
+}
+
+#[test]
+fn a_hangup_signal_reads_the_pins_and_the_log_level_anew_and_a_mistake_changes_nothing() {
+    let net = Network::lease();
+    let server = Server::at(&net).policy("registrar.expires_min", "\"60s\"").start();
+    add_user(&server, "bob", &[]);
+    let mut bob = Phone::udp(&server, net.host(11), "bob");
+    let contact = format!("Contact: {}", bob.contact());
+    let brief = [contact, "Expires: 90".to_owned()];
+    assert_eq!(bob.register_with(&brief).status(), 200);
+    let text = fs::read_to_string(server.config()).expect("the configuration");
+    let stricter = text.replace("\"60s\"", "\"120s\"").replace("log = \"debug\"", "log = \"info\"");
+    let rewrite = |text: &str, sign: &str| {
+        let before = server.logged().matches(sign).count();
+        fs::write(server.config(), text).expect("written");
+        server.ask_to_reload();
+        until("the server has read its file", Duration::from_secs(10), || {
+            server.logged().matches(sign).count() > before
+        });
+    };
+    rewrite(&stricter, "were read anew");
+    assert_eq!(bob.register_with(&brief).status(), 423);
+    assert_eq!(server.json(&["config", "get", "registrar.expires_min"])["pinned"], true);
+    let quiet = server.logged().lines().filter(|line| line.contains("DEBUG")).count();
+    assert_eq!(bob.register_with(&brief).status(), 423);
+    assert_eq!(server.logged().lines().filter(|line| line.contains("DEBUG")).count(), quiet, "debug is over");
+    rewrite(&stricter.replace("\"120s\"", "\"never\""), "nothing was read anew");
+    assert_eq!(bob.register_with(&brief).status(), 423, "what held goes on holding");
+    rewrite(&text, "were read anew");
+    assert_eq!(bob.register_with(&brief).status(), 200);
 }

@@ -222,6 +222,11 @@ impl Server {
         signal("TERM", self.child.as_ref().expect("the server runs").id());
     }
 
+    /// SIGHUP: the configuration file and the database are read anew.
+    pub fn ask_to_reload(&self) {
+        signal("HUP", self.child.as_ref().expect("the server runs").id());
+    }
+
     /// Waits for the end of a server that was asked to stop.
     pub fn wait(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the server runs");

@@ -39,7 +39,9 @@ impl Desk {
         let snapshots = Snapshots {
             store: store.clone(),
             registry: registry.clone(),
-            pins: pins.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            pins: arc_swap::ArcSwap::from_pointee(
+                pins.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            ),
             host: Host { domain: "voip.test".into(), ..Host::default() },
             domains: Vec::new(),
             country: None,

@@ -32,6 +32,12 @@ pub struct Framer {
     broken: bool,
 }
 
+impl Default for Framer {
+    fn default() -> Framer {
+        Framer::new()
+    }
+}
+
 impl Framer {
     /// For a fresh connection, with room for the longest message that can be read.
     pub fn new() -> Framer {
