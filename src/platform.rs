@@ -438,7 +438,6 @@ fn open_relay(config: &Config, most_sockets: usize, clock: &Clock, seed: Seed) -
         advertise_v6: of_family(&config.media.advertise, false),
         ports,
         most_sockets,
-        ..RelayConfig::default()
     };
     let clock = clock.clone();
     Relay::start(&relay_config, Arc::new(move || clock.mono()), seed.child(16))

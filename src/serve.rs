@@ -60,7 +60,10 @@ pub fn log_to_stderr(filter: &str) {
 }
 
 /// Changes how much is logged, once something is.
-static LOG: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+static LOG: OnceLock<SetLog> = OnceLock::new();
+
+/// Takes a filter as `tracing` writes it.
+type SetLog = Box<dyn Fn(&str) + Send + Sync>;
 
 async fn attend(config: &Config, file: &Path, platform: Platform, metrics: PrometheusHandle) -> Result<(), NoStart> {
     let doors = Doors::open(config, &platform, metrics)?;
