@@ -44,6 +44,7 @@ use tollgate_settings::Values;
 use tollgate_store::book::Book;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::seal::KeySource;
+use tollgate_store::spool::Spool;
 use tollgate_store::{Options, Store};
 use tollgate_types::{Seed, Transport};
 
@@ -207,6 +208,7 @@ pub struct Prepared {
     directory: Directory,
     prices: PriceBook,
     book: Book,
+    spool: Spool,
     relay: Relay,
     most_sockets: usize,
 }
@@ -232,17 +234,19 @@ impl Prepared {
             Ok::<_, tollgate_store::Error>((values, directory, prices, book))
         })?;
         snapshots.rules.store(Arc::new(snapshots.rules(&values, &prices)));
+        let spool = workers::open_spool(&config.server.data_dir, &values, ground.clock.wall())?;
         let kept = DESCRIPTORS_KEPT.min(descriptors / 2);
         let most_sockets = usize::try_from(descriptors - kept).unwrap_or(usize::MAX);
         let relay = open_relay(config, most_sockets, &ground.clock, ground.seed)?;
-        Ok(Prepared { ground, life, sockets: Arc::new(sockets), values, directory, prices, book, relay, most_sockets })
+        let sockets = Arc::new(sockets);
+        Ok(Prepared { ground, life, sockets, values, directory, prices, book, spool, relay, most_sockets })
     }
 }
 
 impl Platform {
     /// Everybody moves in; what an earlier life left is settled; then the network is read. Within an actix system.
     pub async fn open(config: &Config, prepared: Prepared) -> Result<Platform, NoStart> {
-        let Prepared { ground, life, sockets, values, directory, prices, book, relay, most_sockets } = prepared;
+        let Prepared { ground, life, sockets, values, directory, prices, book, spool, relay, most_sockets } = prepared;
         let Ground { lock, runtime, store, snapshots, seed, clock, first } = ground;
         let bound = sockets.bound();
         let mut news = Vec::new();
@@ -258,7 +262,7 @@ impl Platform {
             runtime: runtime.handle().clone(),
             rules: snapshots.rules.clone(),
             clock: clock.clone(),
-            seed: seed.child(12),
+            spool,
             alerter: alerter.clone(),
             failing: Arc::default(),
         };
@@ -306,6 +310,7 @@ impl Platform {
             (store.clone(), snapshots.clone(), house.clone(), life.clone(), ops.clone());
         let more = on(&runtime, async move {
             snaps.log_in_to_trunks(&living).await?;
+            recovery::bring_what_was_spooled(&living).await?;
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
             recovery::remember_registrations(&there, &living).await?;
             if first { first_start::furnish(&there, &asked).await } else { Ok(Vec::new()) }

@@ -4,8 +4,12 @@
 //! into one transaction together; the next begins as soon as the last is durable. Wakes on orders and on [`Tick`].
 //! It decides nothing: `billing::ledger::apply` does, inside the transaction, on the rows read there.
 //!
-//! When the database cannot be reached, holds and extensions are refused at once; settlements, records and answer marks
-//! wait (at most [`WAITING_MAX`]) and are tried again. Free and emergency calls go on without a row.
+//! When the database cannot be reached, holds of paid calls, extensions and payments are refused at once; free and emergency
+//! calls go on; every fact goes into the spool, and from there into the books when the database is back. After a crash the
+//! spool brings them again before anything else is settled.
+
+mod door;
+mod spooler;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,25 +19,28 @@ use std::time::Duration;
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
-use tollgate_billing::hold::HoldKey;
-use tollgate_billing::ledger::{Ask, AskKey, Held, Outcome, What};
+use tollgate_billing::ledger::{Ask, AskKey, Away, Fault, Held, Outcome, Recover, What};
 use tollgate_billing::policy::Rules;
 use tollgate_store::book::{self, Book};
-use tollgate_types::{Map, Money, Mono, Rate, Refusal, Rule, Seed};
+use tollgate_store::spool::{Part, Spool};
+use tollgate_types::{Money, Mono, Rate};
 
 use crate::alerter::{Alerter, Raise, Severity};
 use crate::call::unavailable;
 use crate::clock::Clock;
 use crate::observe::Observe;
 use crate::sip_shard::Tick;
+pub use door::LedgerDoor;
+use door::{Way, is_fact};
+use spooler::Spooler;
 
-/// Orders that may wait in the mailbox.
+/// Orders that may wait in the mailbox, beside facts on their way.
 const MAILBOX: usize = 16_384;
 /// Asks in one transaction.
 const BATCH_MAX: usize = 256;
-/// Asks that wait for their transaction, or for the database to come back.
+/// Asks that wait for their transaction; facts beyond it go into the spool.
 const WAITING_MAX: usize = 50_000;
-/// After a failed transaction the next one waits so long.
+/// While the database is away it is looked for so often.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// See the module.
@@ -48,8 +55,8 @@ pub struct Ledger {
     busy: bool,
     /// No transaction before this.
     not_before: Mono,
-    /// Calls that went on without a hold row while the database was away.
-    unbooked: Map<HoldKey, ()>,
+    spooler: Spooler,
+    way: Way,
     alerter: Addr<Alerter>,
     failing_since: Option<Mono>,
     /// The same for those who only want to know whether.
@@ -102,8 +109,17 @@ struct Commit;
 #[rtype(result = "()")]
 struct Committed {
     book: Box<book::postgres::Book>,
-    batch: Vec<Waiting>,
+    batch: Batch,
     result: Result<Vec<Outcome>, String>,
+}
+
+/// What goes into one transaction: asks that came by the door, then some from the spool.
+#[derive(Default)]
+struct Batch {
+    waiting: Vec<Waiting>,
+    spooled: Option<(Part, Vec<Ask>)>,
+    /// Nothing but the question whether the database is back.
+    is_probe: bool,
 }
 
 /// What the Ledger is made of.
@@ -116,77 +132,48 @@ pub struct LedgerPlans {
     pub rules: Arc<ArcSwap<Rules>>,
     /// The time.
     pub clock: Clock,
-    /// For maps.
-    pub seed: Seed,
+    /// Where facts wait while the database is away.
+    pub spool: Spool,
     /// Who is told when the database is away.
     pub alerter: Addr<Alerter>,
     /// True while it is.
     pub failing: Arc<AtomicBool>,
 }
 
-/// The way to the Ledger: what it cannot take is refused on the spot.
-#[derive(Clone)]
-pub struct LedgerDoor {
-    /// Where it is.
-    pub addr: Addr<Ledger>,
-    failing: Arc<AtomicBool>,
-}
-
-impl LedgerDoor {
-    /// Is the database away?
-    pub fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
-    }
-
-    /// Brings an ask. A full mailbox refuses holds and extensions; what settles money is never turned away.
-    pub fn order(&self, order: Order) {
-        let settles = !matches!(order.ask.what, What::Hold(_) | What::Extend(_) | What::Credit(_));
-        if settles {
-            return self.addr.do_send(order);
-        }
-        if let Err(SendError::Full(order) | SendError::Closed(order)) = self.addr.try_send(order) {
-            metrics::counter!("tollgate_ledger_refused_total").increment(1);
-            if let Some(reply) = order.reply {
-                let _ = reply.try_send(unavailable(order.ask.key, "the ledger is at its limit"));
-            }
-        }
-    }
-}
-
 impl Ledger {
     /// Starts it on a thread of its own, or on the current one. Books on a server are written on the plans' runtime.
     pub fn open(plans: LedgerPlans, arbiter: Option<&ArbiterHandle>) -> LedgerDoor {
-        let failing = plans.failing.clone();
-        let born = move |ctx: &mut Context<Ledger>| Ledger::born(plans, ctx);
+        let LedgerPlans { book, runtime, rules, clock, spool, alerter, failing } = plans;
+        let (way, spooler, is_failing) = (Way::default(), Spooler::new(spool, alerter.clone()), failing.clone());
+        let (its_way, its_spooler) = (way.clone(), spooler.clone());
+        let born = move |ctx: &mut Context<Ledger>| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            let book = match book {
+                Book::Postgres(book) => Engine::There { book: Some(book), runtime },
+                Book::Sqlite(book) => Engine::Here(book),
+            };
+            Ledger {
+                clock,
+                book,
+                rules,
+                waiting: VecDeque::new(),
+                begin_at: Mono::NEVER,
+                busy: false,
+                not_before: Mono::START,
+                spooler: its_spooler,
+                way: its_way,
+                alerter,
+                failing_since: None,
+                failing: is_failing,
+                commits: 0,
+                asks: 0,
+            }
+        };
         let addr = match arbiter {
             Some(arbiter) => Ledger::start_in_arbiter(arbiter, born),
             None => Ledger::create(born),
         };
-        LedgerDoor { addr, failing }
-    }
-
-    fn born(plans: LedgerPlans, ctx: &mut Context<Ledger>) -> Ledger {
-        ctx.set_mailbox_capacity(MAILBOX);
-        let LedgerPlans { book, runtime, rules, clock, seed, alerter, failing } = plans;
-        let book = match book {
-            Book::Postgres(book) => Engine::There { book: Some(book), runtime },
-            Book::Sqlite(book) => Engine::Here(book),
-        };
-        Ledger {
-            clock,
-            book,
-            rules,
-            waiting: VecDeque::new(),
-            begin_at: Mono::NEVER,
-            busy: false,
-            not_before: Mono::START,
-            unbooked: seed.map(),
-            alerter,
-            failing_since: None,
-            failing,
-            commits: 0,
-            asks: 0,
-        }
+        LedgerDoor::new(addr, way, spooler, failing)
     }
 
     /// How long an ask may wait for company (DESIGN.md, Money).
@@ -199,34 +186,37 @@ impl Ledger {
     }
 
     fn take(&mut self, order: Order, ctx: &mut Context<Ledger>) {
-        let Order { mut ask, reply } = order;
+        let Order { ask, reply } = order;
+        if is_fact(&ask.what) {
+            self.way.arrive();
+        }
         self.asks += 1;
         let now = self.clock.mono();
-        if self.failing_since.is_some() && self.serve_without_book(&ask, reply.as_ref()) {
-            return;
+        let waiting = Waiting { begin_by: now + Ledger::patience(&ask.what), ask, reply };
+        if self.failing_since.is_some() {
+            return self.do_without(waiting);
         }
         if self.waiting.len() >= WAITING_MAX {
-            self.turn_away(Waiting { ask, reply, begin_by: now }, "too much waits for the database");
-            return;
+            return match Away::of(&waiting.ask) {
+                Away::Later(_) => self.do_without(waiting),
+                Away::GoesOn(_) | Away::Refused => self.turn_away(waiting, "too much waits for the database"),
+            };
         }
-        // A call that was never booked leaves its record all the same.
-        if let What::Settle(settle) = &ask.what
-            && self.unbooked.remove(&ask.hold_key()).is_some()
-        {
-            ask.what = What::Record(settle.cdr.clone());
-        }
-        let begin_by = now + Ledger::patience(&ask.what);
-        self.begin_at = self.begin_at.min(begin_by);
-        self.waiting.push_back(Waiting { ask, reply, begin_by });
+        self.wait(waiting);
         self.begin_if_due(now, ctx);
     }
 
+    fn wait(&mut self, waiting: Waiting) {
+        self.begin_at = self.begin_at.min(waiting.begin_by);
+        self.waiting.push_back(waiting);
+    }
+
     fn begin_if_due(&mut self, now: Mono, ctx: &mut Context<Ledger>) {
-        if !self.busy
-            && !self.waiting.is_empty()
-            && now >= self.not_before
-            && (now >= self.begin_at || self.waiting.len() >= BATCH_MAX)
-        {
+        if self.busy || now < self.not_before {
+            return;
+        }
+        let is_due = !self.waiting.is_empty() && (now >= self.begin_at || self.waiting.len() >= BATCH_MAX);
+        if is_due || self.failing_since.is_some() || self.spooler.waiting() > 0 {
             self.busy = true;
             // Behind what the mailbox holds already: that rides along.
             ctx.notify(Commit);
@@ -234,101 +224,127 @@ impl Ledger {
     }
 
     /// The next batch, in order; who gave up meanwhile is told so.
-    fn next_batch(&mut self, now: Mono) -> Vec<Waiting> {
+    fn next_batch(&mut self, now: Mono) -> Batch {
+        if self.failing_since.is_some() {
+            return Batch { is_probe: true, ..Batch::default() };
+        }
         let mut batch = Vec::with_capacity(self.waiting.len().min(BATCH_MAX));
         while batch.len() < BATCH_MAX
             && let Some(waiting) = self.waiting.pop_front()
         {
-            let gives_up = matches!(waiting.ask.what, What::Hold(_) | What::Extend(_) | What::Credit(_));
-            if gives_up && waiting.ask.give_up_at <= now {
+            if !is_fact(&waiting.ask.what) && waiting.ask.give_up_at <= now {
                 self.turn_away(waiting, "the ledger came too late");
             } else {
                 batch.push(waiting);
             }
         }
         self.begin_at = self.waiting.iter().map(|waiting| waiting.begin_by).min().unwrap_or(Mono::NEVER);
-        batch
+        let room = BATCH_MAX - batch.len();
+        let spooled = if room > 0 { self.spooler.oldest(room) } else { None };
+        Batch { waiting: batch, spooled, is_probe: false }
     }
 
-    fn finish(&mut self, batch: Vec<Waiting>, result: Result<Vec<Outcome>, String>, ctx: &mut Context<Ledger>) {
+    fn finish(&mut self, batch: Batch, result: Result<Vec<Outcome>, String>, ctx: &mut Context<Ledger>) {
         self.busy = false;
         let now = self.clock.mono();
         match result {
             Ok(outcomes) => {
-                self.commits += 1;
-                metrics::counter!("tollgate_ledger_commits_total").increment(1);
-                metrics::counter!("tollgate_ledger_asks_total").increment(batch.len() as u64);
-                if let Some(since) = self.failing_since.take() {
-                    self.failing.store(false, Ordering::Relaxed);
-                    let text = format!("the database answers again after {} s", now.since(since).as_secs());
-                    self.raise("ledger_up", Severity::Notice, text);
-                }
-                for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+                self.commits += u64::from(!batch.is_probe);
+                metrics::counter!("tollgate_ledger_commits_total").increment(u64::from(!batch.is_probe));
+                metrics::counter!("tollgate_ledger_asks_total").increment(outcomes.len() as u64);
+                self.is_back(now);
+                let mut outcomes = outcomes.into_iter();
+                for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes.by_ref()) {
                     self.answer(waiting, outcome);
+                }
+                if let Some((part, asks)) = batch.spooled {
+                    for (ask, outcome) in asks.into_iter().zip(outcomes) {
+                        self.answer(Waiting { ask, reply: None, begin_by: now }, outcome);
+                    }
+                    self.spooler.forget(&part, self.clock.wall());
                 }
             }
             Err(error) => {
                 metrics::counter!("tollgate_ledger_failures_total").increment(1);
-                if self.failing_since.is_none() {
-                    self.failing_since = Some(now);
-                    self.failing.store(true, Ordering::Relaxed);
-                    self.raise(
-                        "ledger_down",
-                        Severity::Critical,
-                        format!("no paid calls until the database answers: {error}"),
-                    );
+                self.is_away(now, &error);
+                let waiting = std::mem::take(&mut self.waiting);
+                self.begin_at = Mono::NEVER;
+                for waiting in batch.waiting.into_iter().chain(waiting) {
+                    self.do_without(waiting);
                 }
-                self.not_before = now + RETRY;
-                for waiting in batch.into_iter().rev() {
-                    if self.serve_without_book(&waiting.ask, waiting.reply.as_ref()) {
-                        continue;
-                    }
-                    self.waiting.push_front(waiting);
-                }
-                self.begin_at = if self.waiting.is_empty() { Mono::NEVER } else { self.not_before };
+                self.spooler.sync();
             }
         }
         self.begin_if_due(now, ctx);
     }
 
-    /// While the database is away: paid holds and extensions are refused, free calls go on without a row.
-    fn serve_without_book(&mut self, ask: &Ask, reply: Option<&Recipient<Answer>>) -> bool {
-        let outcome = match &ask.what {
-            What::Hold(hold) if hold.emergency || hold.levels.iter().all(|level| level.plan.is_free()) => {
-                self.unbooked.insert(ask.hold_key(), ());
-                Outcome::Held(Held { paid_ms: None, held: Money::ZERO, price_per_minute: Rate::ZERO })
-            }
-            What::Hold(_) | What::Extend(_) | What::Credit(_) => {
-                let refusal = Refusal::new(Rule::LedgerUnavailable, None, "the database does not answer", "");
-                Outcome::Refused(refusal)
-            }
-            What::Answered(_) if self.unbooked.contains_key(&ask.hold_key()) => Outcome::Answered { paid_ms: None },
-            _ => return false,
-        };
-        if let Some(reply) = reply {
-            let _ = reply.try_send(Answer { key: ask.key, outcome });
+    fn is_back(&mut self, now: Mono) {
+        let Some(since) = self.failing_since.take() else { return };
+        self.failing.store(false, Ordering::Relaxed);
+        let (seconds, spooled) = (now.since(since).as_secs(), self.spooler.waiting());
+        self.raise(
+            "ledger_up",
+            Severity::Notice,
+            format!("the database answers again after {seconds} s; {spooled} facts follow from the spool"),
+        );
+    }
+
+    fn is_away(&mut self, now: Mono, error: &str) {
+        self.not_before = now + RETRY;
+        if self.failing_since.is_none() {
+            self.failing_since = Some(now);
+            self.failing.store(true, Ordering::Relaxed);
+            self.raise("ledger_down", Severity::Critical, format!("no paid calls until the database answers: {error}"));
         }
-        true
+    }
+
+    /// While the database is away: paid holds and extensions are refused, free calls go on, facts are kept in the spool.
+    fn do_without(&mut self, waiting: Waiting) {
+        match Away::of(&waiting.ask) {
+            Away::Refused => self.turn_away(waiting, "the database does not answer"),
+            Away::GoesOn(fact) => {
+                let emergency = matches!(&waiting.ask.what, What::Hold(hold) if hold.emergency);
+                if !self.spooler.take(&fact, None) && !emergency {
+                    return self.turn_away(waiting, "the database does not answer and the spool is full");
+                }
+                let held = Held { paid_ms: None, held: Money::ZERO, price_per_minute: Rate::ZERO };
+                let answer = Answer { key: waiting.ask.key, outcome: Outcome::Held(held) };
+                let _ = waiting.reply.map(|reply| reply.try_send(answer));
+            }
+            Away::Later(fact) => {
+                if self.spooler.take(&fact, waiting.reply.clone()) {
+                    return;
+                }
+                // Money first waits here; beyond that its hold stays in the books until the next start settles it.
+                if fact.moves_money() && self.waiting.len() < WAITING_MAX {
+                    self.wait(waiting);
+                } else {
+                    self.spooler.lose("the database is away and the spool is full");
+                }
+            }
+        }
     }
 
     fn answer(&mut self, waiting: Waiting, outcome: Outcome) {
-        let key = waiting.ask.key;
+        let Waiting { ask, reply, .. } = waiting;
+        let key = ask.key;
         if let Outcome::Impossible(fault) = &outcome {
+            if let (Fault::UnknownHold, None, What::Settle(settle)) = (fault, &reply, &ask.what) {
+                // Nobody is left to say it, but a call that was never held leaves its record all the same.
+                let ask = Ask { what: What::Record(settle.cdr.clone()), ..ask };
+                return self.wait(Waiting { ask, reply: None, begin_by: self.clock.mono() });
+            }
             tracing::error!(call = %key.call, leg = key.paid_leg, sequence = key.sequence, %fault, "an ask contradicts the books");
         }
-        let held = matches!(outcome, Outcome::Held(_));
-        let heard = waiting
-            .reply
-            .is_none_or(|reply| !matches!(reply.try_send(Answer { key, outcome }), Err(SendError::Closed(_))));
+        let held = matches!(outcome, Outcome::Held(_)) && reply.is_some();
+        let heard =
+            reply.is_none_or(|reply| !matches!(reply.try_send(Answer { key, outcome }), Err(SendError::Closed(_))));
         if held && !heard {
             // Nobody is left to use the grant: it is released, and its record says that the call did not happen.
-            let release = Ask {
-                key: AskKey { sequence: key.sequence + 1, ..key },
-                give_up_at: Mono::NEVER,
-                what: What::Recover(tollgate_billing::ledger::Recover { proven_until: self.clock.wall() }),
-            };
-            self.waiting.push_back(Waiting { ask: release, reply: None, begin_by: self.clock.mono() });
-            self.begin_at = Mono::START;
+            let what = What::Recover(Recover { proven_until: self.clock.wall() });
+            let key = AskKey { sequence: key.sequence + 1, ..key };
+            let ask = Ask { key, give_up_at: Mono::NEVER, what };
+            self.wait(Waiting { ask, reply: None, begin_by: Mono::START });
         }
     }
 
@@ -358,6 +374,7 @@ impl Handler<Order> for Ledger {
 impl Handler<Tick> for Ledger {
     type Result = ();
     fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
+        self.spooler.sync();
         self.begin_if_due(tick.0, ctx);
     }
 }
@@ -367,23 +384,32 @@ impl Handler<Commit> for Ledger {
     fn handle(&mut self, _: Commit, ctx: &mut Context<Self>) {
         let (now, wall) = (self.clock.mono(), self.clock.wall());
         let batch = self.next_batch(now);
-        if batch.is_empty() {
+        let spooled = batch.spooled.iter().flat_map(|(_, asks)| asks);
+        let asks: Vec<Ask> = batch.waiting.iter().map(|waiting| &waiting.ask).chain(spooled).cloned().collect();
+        if asks.is_empty() && !batch.is_probe && batch.spooled.is_none() {
             self.busy = false;
             return;
         }
         let rules = self.rules.load_full();
-        let asks: Vec<Ask> = batch.iter().map(|waiting| waiting.ask.clone()).collect();
         match &mut self.book {
             Engine::Here(book) => {
-                let result = book.commit(&rules, &asks, wall).map_err(|error| error.to_string());
-                self.finish(batch, result, ctx);
+                let result = if batch.is_probe {
+                    book.probe().map(|()| Vec::new())
+                } else {
+                    book.commit(&rules, &asks, wall)
+                };
+                self.finish(batch, result.map_err(|error| error.to_string()), ctx);
             }
             Engine::There { book, runtime } => {
                 let Some(mut book) = book.take() else { return };
                 let own = ctx.address();
                 runtime.spawn(async move {
-                    let result = book.commit(&rules, &asks, wall).await.map_err(|error| error.to_string());
-                    own.do_send(Committed { book, batch, result });
+                    let result = if batch.is_probe {
+                        book.probe().await.map(|()| Vec::new())
+                    } else {
+                        book.commit(&rules, &asks, wall).await
+                    };
+                    own.do_send(Committed { book, batch, result: result.map_err(|error| error.to_string()) });
                 });
             }
         }
@@ -400,7 +426,7 @@ impl Handler<Committed> for Ledger {
     }
 }
 
-/// Answers once nothing waits any more: the platform closes only then.
+/// Answers once nothing waits any more, or all that waits is safe in the spool: the platform closes only then.
 #[derive(Clone, Copy, Message)]
 #[rtype(result = "bool")]
 pub struct IsDrained;
@@ -411,7 +437,8 @@ impl Handler<IsDrained> for Ledger {
         self.begin_at = Mono::START;
         let now = self.clock.mono();
         self.begin_if_due(now, ctx);
-        self.waiting.is_empty() && !self.busy
+        let is_away = self.failing_since.is_some();
+        self.waiting.is_empty() && (is_away || (!self.busy && self.spooler.waiting() == 0))
     }
 }
 
@@ -423,7 +450,8 @@ impl Handler<Observe> for Ledger {
             "commits": self.commits,
             "asks": self.asks,
             "failing": self.failing_since.is_some(),
-            "unbooked": self.unbooked.len(),
+            "spooled": self.spooler.waiting(),
+            "lost": self.spooler.lost(),
         }) as Value)
     }
 }

@@ -16,6 +16,7 @@ use crate::{edge, relay};
 /// Every setting of the platform, each declared in the room whose rule it steers.
 pub fn registry() -> Registry {
     let rooms: &[&[&'static Row]] = &[
+        tollgate_settings::rows::books::ROWS,
         tollgate_settings::rows::call::ROWS,
         tollgate_settings::rows::digest::ROWS,
         tollgate_settings::rows::media::ROWS,

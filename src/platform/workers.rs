@@ -15,8 +15,12 @@ use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
 use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::Cause;
 use tollgate_call::Event;
+use tollgate_settings::Values;
+use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
+use tollgate_store::spool::{SPOOL_FILE, Spool};
 use tollgate_store::{Engine, Store, bans, ledger, registrations};
+use tollgate_types::Wall;
 
 use super::NoStart;
 
@@ -52,6 +56,13 @@ pub async fn begin_life(store: &Store, data_dir: &Path) -> Result<Life, NoStart>
             }
         }
     }
+}
+
+/// Opens the file that keeps the Ledger's facts while the database is away.
+pub fn open_spool(data_dir: &Path, values: &Values, now: Wall) -> Result<Spool, NoStart> {
+    let size = u64::try_from(values.integer(&SPOOL_MIB)).unwrap_or_default() << 20;
+    Spool::open(&data_dir.join(SPOOL_FILE), size, now)
+        .map_err(|error| NoStart(format!("{error}: books.spool_mib wants {size} bytes there")))
 }
 
 /// Drives every wheel.

@@ -30,6 +30,7 @@ pub mod routes;
 pub mod seal;
 pub mod secrets;
 pub mod settings;
+pub mod spool;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl LevelHold {
 }
 
 /// Bytes as hexadecimal text: a JSON array of numbers is four times as long.
-mod hex_text {
+pub(crate) mod hex_text {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -21,6 +21,8 @@ use crate::pen::Pen;
 
 /// Only another program can hold the lock while we have the pen; it gets this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same for a probe, and for the pen before it.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(50);
 const STATEMENTS: usize = 32;
 
 /// The books of one database file.
@@ -48,12 +50,41 @@ impl Book {
         let stroke = self.pen.take_first();
         let result = transact(&mut connection, rules, asks, now);
         drop(stroke);
+        self.keep(connection, &result);
+        result
+    }
+
+    /// Is the file there, and does it take what is written? Asked while it did not: waits hardly at all, for calls that go on
+    /// without it wait behind this.
+    pub fn probe(&mut self) -> Result<()> {
+        let stroke = self.pen.try_take_first(PROBE_TIMEOUT).ok_or(Error::Busy)?;
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(&self.file)?,
+        };
+        let result = write_probe(&mut connection);
+        drop(stroke);
+        self.keep(connection, &result);
+        result
+    }
+
+    fn keep<T>(&mut self, connection: Connection, result: &Result<T>) {
         // After a failure of the disk the connection may hold on to a file that is no longer there.
         if !matches!(result, Err(Error::Unreachable(_) | Error::Corrupt(_))) {
             self.connection = Some(connection);
         }
-        result
     }
+}
+
+fn write_probe(connection: &mut Connection) -> Result<()> {
+    connection.busy_timeout(PROBE_TIMEOUT)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction
+        .prepare_cached("INSERT INTO marks (name, value) VALUES (?1, '') ON CONFLICT (name) DO UPDATE SET value = ''")?
+        .execute([super::PROBE])?;
+    transaction.commit()?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(())
 }
 
 fn connect(file: &PathBuf) -> Result<Connection> {

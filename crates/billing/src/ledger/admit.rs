@@ -128,7 +128,7 @@ pub(super) fn judge(
 
 /// The minimum ask of each level; `None` when one has no price now.
 fn propose(books: &Books, rules: &Rules, hold: &Hold, now: Wall) -> Result<Option<Proposal>, Fault> {
-    let free = hold.emergency || hold.levels.iter().all(|level| level.plan.is_free());
+    let free = hold.is_free();
     let mut talk = u64::from(rules.policy.min_talk);
     let mut paid_ms = None;
     let mut levels = Vec::with_capacity(hold.levels.len());

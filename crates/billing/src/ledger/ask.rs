@@ -1,5 +1,6 @@
 //! What can be asked of the ledger.
 
+use serde::{Deserialize, Serialize};
 use tollgate_types::{AccountId, CallId, Currency, Money, Mono, TrunkId, Wall};
 
 use crate::calendar::Day;
@@ -20,7 +21,7 @@ pub struct Ask {
 }
 
 /// Names one ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AskKey {
     /// The call, or an id minted for a payment.
     pub call: CallId,
@@ -105,7 +106,7 @@ pub struct Extend {
 }
 
 /// The callee answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answered {
     /// When.
     pub at: Wall,
@@ -114,11 +115,12 @@ pub struct Answered {
     /// Its name, for the record.
     pub trunk_out: Option<(TrunkId, String)>,
     /// What ends both dialogs.
+    #[serde(with = "crate::hold::hex_text")]
     pub dialogs: Vec<u8>,
 }
 
 /// The call ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settle {
     /// The record complete but for money; its `talk_ms` and `answered_at` are what is charged. Not answered: nothing is.
     pub cdr: Box<Cdr>,
@@ -127,7 +129,7 @@ pub struct Settle {
 }
 
 /// A call whose process is gone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Recover {
     /// The last instant its node is known to have lived.
     pub proven_until: Wall,
@@ -146,6 +148,13 @@ pub struct Credit {
     pub note: String,
     /// Take away even what live calls hold or what lies below the floor: a charge-back.
     pub force: bool,
+}
+
+impl Hold {
+    /// Does it cost nothing at any level?
+    pub fn is_free(&self) -> bool {
+        self.emergency || self.levels.iter().all(|level| level.plan.is_free())
+    }
 }
 
 impl Ask {

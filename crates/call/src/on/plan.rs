@@ -93,7 +93,7 @@ impl Call {
                 let refusal = Refusal::new(Rule::LedgerUnavailable, None, "the books contradict the call", "");
                 self.on_money_refused(turn, place, key, refusal);
             }
-            Outcome::Settled(_) => {
+            Outcome::Settled(_) | Outcome::Deferred => {
                 if let Some(paid) = self.paid.get_mut(usize::from(place)) {
                     paid.unsure = None;
                 }
