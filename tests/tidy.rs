@@ -84,6 +84,7 @@ const DO_SEND: &[(&str, &str)] = &[
 
 /// Files that wait by the wall clock, each with the reason.
 const SLEEPERS: &[(&str, &str)] = &[
+    ("tests/peers/wire.rs", "a wire under test is looked at for new connections"),
     ("tests/peers/server.rs", "polls programs that cannot tell us when they are ready"),
     ("actors/examples/relay_cpu.rs", "a load of packets at a rate, for a measurement"),
     ("actors/src/relay_loop.rs", "a poll that fails must not spin a media thread"),
@@ -96,7 +97,10 @@ const SLEEPERS: &[(&str, &str)] = &[
 ];
 
 /// Files outside store and migrations that name a table or speak SQL, each with the reason.
-const SQL_SPEAKERS: &[(&str, &str)] = &[("tests/peers/books.rs", "plays the intruder with the sqlite3 program")];
+const SQL_SPEAKERS: &[(&str, &str)] = &[
+    ("tests/peers/books.rs", "plays the intruder with the sqlite3 program"),
+    ("tests/peers/away.rs", "sits on the write lock with the sqlite3 program"),
+];
 
 /// Where no float may be: every room in which an amount or a rate passes.
 const NO_FLOATS: &[&str] = &[

@@ -14,9 +14,11 @@ mod phone;
 mod server;
 mod sipp;
 mod tone;
+mod wire;
 mod world;
 
 mod audio;
+mod away;
 mod books;
 mod calls;
 mod carriers;
