@@ -262,6 +262,7 @@ impl Platform {
             runtime: runtime.handle().clone(),
             rules: snapshots.rules.clone(),
             clock: clock.clone(),
+            seed: seed.child(12),
             spool,
             alerter: alerter.clone(),
             failing: Arc::default(),

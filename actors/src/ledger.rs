@@ -19,11 +19,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
+use tollgate_billing::cdr::fold::Folds;
 use tollgate_billing::ledger::{Ask, AskKey, Away, Fault, Held, Outcome, Recover, What};
 use tollgate_billing::policy::Rules;
 use tollgate_store::book::{self, Book};
 use tollgate_store::spool::{Part, Spool};
-use tollgate_types::{Money, Mono, Rate};
+use tollgate_types::{Money, Mono, Rate, Seed};
 
 use crate::alerter::{Alerter, Raise, Severity};
 use crate::call::unavailable;
@@ -42,6 +43,8 @@ const BATCH_MAX: usize = 256;
 const WAITING_MAX: usize = 50_000;
 /// While the database is away it is looked for so often.
 const RETRY: Duration = Duration::from_millis(500);
+/// Counts of repeated refusals are written so often; a crash loses what has been counted since.
+const FOLDS_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct Ledger {
@@ -56,6 +59,9 @@ pub struct Ledger {
     /// No transaction before this.
     not_before: Mono,
     spooler: Spooler,
+    folds: Folds,
+    /// When counts of repeated refusals are written next.
+    tell_folds_at: Mono,
     way: Way,
     alerter: Addr<Alerter>,
     failing_since: Option<Mono>,
@@ -132,6 +138,8 @@ pub struct LedgerPlans {
     pub rules: Arc<ArcSwap<Rules>>,
     /// The time.
     pub clock: Clock,
+    /// For maps.
+    pub seed: Seed,
     /// Where facts wait while the database is away.
     pub spool: Spool,
     /// Who is told when the database is away.
@@ -143,7 +151,7 @@ pub struct LedgerPlans {
 impl Ledger {
     /// Starts it on a thread of its own, or on the current one. Books on a server are written on the plans' runtime.
     pub fn open(plans: LedgerPlans, arbiter: Option<&ArbiterHandle>) -> LedgerDoor {
-        let LedgerPlans { book, runtime, rules, clock, spool, alerter, failing } = plans;
+        let LedgerPlans { book, runtime, rules, clock, seed, spool, alerter, failing } = plans;
         let (way, spooler, is_failing) = (Way::default(), Spooler::new(spool, alerter.clone()), failing.clone());
         let (its_way, its_spooler) = (way.clone(), spooler.clone());
         let born = move |ctx: &mut Context<Ledger>| {
@@ -161,6 +169,8 @@ impl Ledger {
                 busy: false,
                 not_before: Mono::START,
                 spooler: its_spooler,
+                folds: Folds::new(seed),
+                tell_folds_at: Mono::START,
                 way: its_way,
                 alerter,
                 failing_since: None,
@@ -192,7 +202,26 @@ impl Ledger {
         }
         self.asks += 1;
         let now = self.clock.mono();
-        let waiting = Waiting { begin_by: now + Ledger::patience(&ask.what), ask, reply };
+        if let What::Record(cdr) = &ask.what
+            && !self.folds.take(ask.key, cdr, now)
+        {
+            let answer = Answer { key: ask.key, outcome: Outcome::Deferred };
+            let _ = reply.map(|reply| reply.try_send(answer));
+            return;
+        }
+        self.bring(Waiting { begin_by: now + Ledger::patience(&ask.what), ask, reply }, now, ctx);
+    }
+
+    /// Refusals that repeated are counted in the record of the first.
+    fn tell_folds(&mut self, now: Mono, ctx: &mut Context<Ledger>) {
+        self.tell_folds_at = now + FOLDS_EVERY;
+        for (key, count) in self.folds.grown() {
+            let ask = Ask { key, give_up_at: Mono::NEVER, what: What::Repeats(count) };
+            self.bring(Waiting { ask, reply: None, begin_by: now }, now, ctx);
+        }
+    }
+
+    fn bring(&mut self, waiting: Waiting, now: Mono, ctx: &mut Context<Ledger>) {
         if self.failing_since.is_some() {
             return self.do_without(waiting);
         }
@@ -375,6 +404,9 @@ impl Handler<Tick> for Ledger {
     type Result = ();
     fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
         self.spooler.sync();
+        if tick.0 >= self.tell_folds_at && self.folds.has_grown() {
+            self.tell_folds(tick.0, ctx);
+        }
         self.begin_if_due(tick.0, ctx);
     }
 }
@@ -434,8 +466,9 @@ pub struct IsDrained;
 impl Handler<IsDrained> for Ledger {
     type Result = bool;
     fn handle(&mut self, _: IsDrained, ctx: &mut Context<Self>) -> bool {
-        self.begin_at = Mono::START;
         let now = self.clock.mono();
+        self.tell_folds(now, ctx);
+        self.begin_at = Mono::START;
         self.begin_if_due(now, ctx);
         let is_away = self.failing_since.is_some();
         self.waiting.is_empty() && (is_away || (!self.busy && self.spooler.waiting() == 0))

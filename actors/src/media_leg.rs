@@ -23,6 +23,8 @@ use crate::sip_shard::{Order, Wake};
 
 /// How often a leg looks whether its party is still heard.
 pub const LOOK: Duration = Duration::from_secs(5);
+/// Both sides unheard for this long: from then on nothing proves that anybody talks.
+const QUIET: Duration = Duration::from_secs(5);
 const MAILBOX: usize = 32;
 
 /// See the module.
@@ -34,6 +36,8 @@ pub struct MediaLeg {
     /// How it stands with the call, and since when; `None` until something was agreed on.
     watching: Option<(Manner, Mono)>,
     reported: bool,
+    /// The call was told that neither is heard; only side A tells.
+    is_quiet: bool,
 }
 
 /// What silence means now.
@@ -168,7 +172,7 @@ impl MediaLeg {
     fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>) -> Addr<MediaLeg> {
         MediaLeg::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            MediaLeg { side, shared, house, call, watching: None, reported: false }
+            MediaLeg { side, shared, house, call, watching: None, reported: false, is_quiet: false }
         })
     }
 
@@ -185,6 +189,21 @@ impl MediaLeg {
         match self.watching?.0 {
             Manner::Talk => tuned.media_timeout,
             Manner::Hold => tuned.media_timeout_on_hold,
+        }
+    }
+}
+
+impl MediaLeg {
+    /// Tells the call when neither side is heard any more, and when one is again.
+    fn tell_quiet(&mut self, now: Mono) {
+        let talking = self.watching.filter(|(manner, _)| *manner == Manner::Talk);
+        let since = talking.and_then(|(_, expected)| {
+            let heard = SIDES.iter().filter_map(|side| self.shared.leg(*side).last_packet()).max();
+            let heard = heard.unwrap_or(Mono::START).max(expected);
+            (now.since(heard) >= QUIET).then_some(heard)
+        });
+        if since.is_some() != self.is_quiet && self.call.try_send(Tell(Event::MediaQuiet { since })).is_ok() {
+            self.is_quiet = since.is_some();
         }
     }
 }
@@ -213,6 +232,9 @@ impl Handler<Wake> for MediaLeg {
             let news = Event::MediaSilent { side: self.side, on_hold, patience };
             self.reported || self.call.try_send(Tell(news)).is_ok()
         });
+        if self.side == Side::A {
+            self.tell_quiet(now);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 pub const TABLES: &[&str] = &[
     "marks",
     "versions",
+    "changes",
     "settings",
     "audit",
     "nodes",

@@ -121,7 +121,6 @@ async fn read(transaction: &DatabaseTransaction, asks: &[Ask]) -> Result<(Books,
         let closed: Vec<(i64, i64)> = cdr::Entity::find()
             .select_only()
             .columns([cdr::Column::Call, cdr::Column::PaidLeg])
-            .filter(cdr::Column::Repeats.eq(1))
             .filter(any_of(&unheld, |key| leg(key, cdr::Column::Call, cdr::Column::PaidLeg)))
             .into_tuple()
             .all(transaction)
@@ -226,6 +225,14 @@ async fn write(transaction: &DatabaseTransaction, before: &Before, changes: &Cha
             flat.push(cdr::ActiveModel { id: NotSet, ..rows::flat_cdr(record)?.into_active_model() });
         }
         cdr::Entity::insert_many(flat).exec_without_returning(transaction).await?;
+    }
+    for (key, count) in &changes.repeats {
+        cdr::Entity::update_many()
+            .col_expr(cdr::Column::Repeats, Expr::value(i64::from(*count)))
+            .filter(leg(key, cdr::Column::Call, cdr::Column::PaidLeg))
+            .filter(cdr::Column::Repeats.lt(i64::from(*count)))
+            .exec(transaction)
+            .await?;
     }
     Ok(())
 }

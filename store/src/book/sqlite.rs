@@ -116,7 +116,7 @@ fn read(transaction: &Transaction<'_>, needs: &Needs) -> Result<(Books, Before)>
     let mut accounts = needs.accounts.clone();
     let mut find_hold = transaction.prepare_cached("SELECT hold FROM holds WHERE call = ?1 AND paid_leg = ?2")?;
     let mut find_record =
-        transaction.prepare_cached("SELECT 1 FROM cdrs WHERE call = ?1 AND paid_leg = ?2 AND repeats = 1")?;
+        transaction.prepare_cached("SELECT 1 FROM cdrs WHERE call = ?1 AND paid_leg = ?2")?;
     for key in &needs.holds {
         let id = params![key.call.to_i64(), key.paid_leg];
         let text: Option<String> = find_hold.query_row(id, |row| row.get(0)).optional()?;
@@ -267,6 +267,11 @@ fn write(transaction: &Transaction<'_>, before: &Before, changes: &Changes) -> R
             flat.ladder,
             flat.media,
         ])?;
+    }
+    let mut repeat = transaction
+        .prepare_cached("UPDATE cdrs SET repeats = ?3 WHERE call = ?1 AND paid_leg = ?2 AND repeats < ?3")?;
+    for (key, count) in &changes.repeats {
+        repeat.execute(params![key.call.to_i64(), key.paid_leg, count])?;
     }
     Ok(())
 }

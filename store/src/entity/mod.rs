@@ -8,6 +8,7 @@ pub mod audit;
 pub mod ban;
 pub mod calendar;
 pub mod cdr;
+pub mod change;
 pub mod currency_rate;
 pub mod deck;
 pub mod deck_row;

@@ -48,6 +48,8 @@ pub enum What {
     Recover(Recover),
     /// A record that no money was held for: a refusal, or an attempt that failed before its hold. → `Settled`
     Record(Box<Cdr>),
+    /// A refusal's record stands for so many attempts by now (see [`fold`](crate::cdr::fold)). → `Done`
+    Repeats(u32),
     /// Money in or out by an admin or a payment. → `Credited`
     Credit(Credit),
     /// An admin accepts a day's spend as usual, for the dynamic limit. → `Done`

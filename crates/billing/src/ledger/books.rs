@@ -45,6 +45,7 @@ pub(super) struct Touched {
     pub days: BTreeSet<(AccountId, Day)>,
     pub entries: Vec<EntryRow>,
     pub records: Vec<Cdr>,
+    pub repeats: Vec<(HoldKey, u32)>,
 }
 
 /// What the transaction must write, all of it or nothing.
@@ -58,8 +59,10 @@ pub struct Changes {
     pub ended: Vec<HoldKey>,
     /// Insert; (account, number) and (account, key) are unique.
     pub entries: Vec<EntryRow>,
-    /// Insert; (call, paid leg) is unique, but for those that stand for several attempts.
+    /// Insert; (call, paid leg) is unique.
     pub records: Vec<Cdr>,
+    /// Raise the count of these records, after those above are there; never lower it.
+    pub repeats: Vec<(HoldKey, u32)>,
     /// Insert or replace by (account, day).
     pub days: Vec<DayRow>,
 }
@@ -91,7 +94,8 @@ impl Needs {
                 | What::Silent(_)
                 | What::Settle(_)
                 | What::Recover(_)
-                | What::Record(_) => {
+                | What::Record(_)
+                | What::Repeats(_) => {
                     needs.holds.insert(ask.hold_key());
                 }
             }
@@ -157,6 +161,7 @@ impl Books {
             ended,
             entries: touched.entries,
             records: touched.records,
+            repeats: touched.repeats,
             days: touched.days.iter().filter_map(|(id, day)| self.day_row(*id, *day)).collect(),
         }
     }

@@ -33,6 +33,8 @@ pub enum Fact {
     Recover(Recover),
     /// See [`What::Record`].
     Record(Box<Cdr>),
+    /// See [`What::Repeats`].
+    Repeats(u32),
 }
 
 /// What a hold of a free call keeps: whose lines, its record so far, and what ends its dialogs after a crash.
@@ -74,6 +76,7 @@ impl Away {
             What::Settle(settle) => Fact::Settle(settle.clone()),
             What::Recover(recover) => Fact::Recover(*recover),
             What::Record(cdr) => Fact::Record(cdr.clone()),
+            What::Repeats(count) => Fact::Repeats(*count),
         };
         Away::Later(Deferred { key: ask.key, fact })
     }
@@ -95,6 +98,7 @@ impl Deferred {
             Fact::Settle(settle) => What::Settle(settle),
             Fact::Recover(recover) => What::Recover(recover),
             Fact::Record(cdr) => What::Record(cdr),
+            Fact::Repeats(count) => What::Repeats(count),
         };
         Ask { key: self.key, give_up_at: Mono::NEVER, what }
     }

@@ -48,6 +48,7 @@ fn decide(books: &mut Books, rules: &Rules, ask: &Ask, now: Wall) -> Result<Outc
         What::Settle(settle) => settle::settle(books, rules, ask, settle, now),
         What::Recover(recover) => settle::recover(books, rules, ask, recover, now),
         What::Record(cdr) => settle::record(books, ask, cdr),
+        What::Repeats(count) => settle::repeats(books, ask, *count),
         What::Credit(credit) => credit::credit(books, rules, ask, credit, now),
         What::AcceptDay { account, day } => credit::accept_day(books, rules, *account, *day, now),
     }

@@ -73,6 +73,16 @@ pub(super) fn record(books: &mut Books, ask: &Ask, cdr: &Cdr) -> Result<Outcome,
     Ok(Outcome::Settled(Box::new(cdr)))
 }
 
+/// A refusal has happened again: its record says how often by now.
+pub(super) fn repeats(books: &mut Books, ask: &Ask, count: u32) -> Result<Outcome, Fault> {
+    let key = ask.hold_key();
+    if !books.closed.contains(&key) {
+        return Err(Fault::UnknownHold);
+    }
+    books.changes.repeats.push((key, count));
+    Ok(Outcome::Done)
+}
+
 /// What an ask about a hold gets when there is none.
 pub(super) fn missing(books: &Books, key: HoldKey) -> Result<Outcome, Fault> {
     if books.closed.contains(&key) { Ok(Outcome::Closed) } else { Err(Fault::UnknownHold) }
