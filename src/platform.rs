@@ -4,6 +4,7 @@
 //! packet is read, with one line that says what and where.
 
 mod first_start;
+mod follow;
 mod lock;
 mod recovery;
 mod workers;
@@ -45,6 +46,7 @@ use tollgate_store::book::Book;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::seal::KeySource;
 use tollgate_store::spool::Spool;
+use tollgate_store::versions::{self, Versions};
 use tollgate_store::{Options, Store};
 use tollgate_types::{Seed, Transport};
 
@@ -135,6 +137,7 @@ impl Ground {
             rules: Arc::new(ArcSwap::from_pointee(Default::default())),
             seed,
             clock: clock.clone(),
+            seen: Default::default(),
         };
         Ok(Ground { lock, runtime, store, snapshots, seed, clock, first })
     }
@@ -227,8 +230,10 @@ impl Prepared {
         snapshots.host.node = NodeLife { node: life.node, life: life.id };
         snapshots.domains.extend(sockets.bound().iter().map(|(_, at)| at.ip().to_string()));
         let (values, directory, prices, book) = runtime.block_on(async {
+            let seen = versions::read(&snapshots.store).await?;
             let values = snapshots.settings().await?;
-            let directory = snapshots.directory(&values).await?;
+            let (directory, version) = snapshots.directory(&values).await?;
+            *snapshots.seen.get_mut() = Versions { directory: version, ..seen };
             let prices = snapshots.prices(None).await?;
             let book = Book::open(&snapshots.store).await?;
             Ok::<_, tollgate_store::Error>((values, directory, prices, book))
@@ -322,6 +327,7 @@ impl Platform {
         workers::lay_out_time(&runtime, snapshots.clone(), &house, &stop);
         workers::watch_profile(&runtime, ops.clone(), &stop);
         workers::keep_house(&runtime, &store, &stop);
+        follow::follow(&runtime, &store, snapshots.clone(), ops.clone(), &stop);
         for trunk in house.directory.load_full().egresses() {
             let changed = Changed { trunk: trunk.id, now: Some(trunk.clone()) };
             shards.of_trunk(trunk.id).do_send(changed);

@@ -56,7 +56,7 @@ async fn start_up(store: &Store, many: usize) {
     }
     println!("{many} users imported in {} ms", began.elapsed().as_millis());
     let began = Instant::now();
-    let changes = directory::load(store, "voip.test", None).await.unwrap();
+    let changes = directory::load(store, "voip.test", None).await.unwrap().changes;
     println!("{} rows of the directory read in {} ms", changes.len(), began.elapsed().as_millis());
 
     let flow = Flow {

@@ -202,7 +202,7 @@ async fn the_call_path_sees_what_was_written(store: Store) {
     let error = trunks::remove(&store, &by(6), "carrier").await.unwrap_err().to_string();
     assert_eq!(error, "trunk carrier still has 1 route(s): remove them first");
 
-    let changes = directory::load(&store, "voip.test", None).await.unwrap();
+    let changes = directory::load(&store, "voip.test", None).await.unwrap().changes;
     let trunks_seen: Vec<String> = changes
         .iter()
         .filter_map(|change| match change {

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::open::{By, Store, Writing};
 use crate::seal::Place;
 use crate::secrets;
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
 
 /// A trunk as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ pub async fn create(store: &Store, by: &By, terms: &TrunkTerms, secret: Option<T
         Some(secret) => put_secret(store, &writing, &made, &secret).await?,
         None => made,
     };
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Trunk(TrunkId(made.id))]).await?;
     writing.commit().await?;
     TrunkRow::try_from(&made)
 }
@@ -161,7 +161,7 @@ pub async fn edit(
     if let Some((before, after)) = audit::difference(&was, &is_now) {
         let (was, after) = (Some(before), Some(after));
         audit::note(&writing, by, Change { action: "set", noun: "trunk", subject: name, was, is_now: after }).await?;
-        versions::bump(&writing, Topic::Directory).await?;
+        versions::touch(&writing, &[Touched::Trunk(TrunkId(is_now.id))]).await?;
     }
     writing.commit().await?;
     TrunkRow::try_from(&is_now)
@@ -182,7 +182,7 @@ pub async fn set_enabled(store: &Store, by: &By, name: &str, enabled: bool) -> R
     trunk::Entity::update(change).exec(&*writing).await?;
     let action = if enabled { "enable" } else { "disable" };
     audit::note(&writing, by, Change { action, noun: "trunk", subject: name, was: None, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Trunk(TrunkId(row.id))]).await?;
     writing.commit().await
 }
 
@@ -200,7 +200,7 @@ pub async fn remove(store: &Store, by: &By, name: &str) -> Result<TrunkRow> {
     trunk::Entity::delete_by_id(row.id).exec(&*writing).await?;
     let was = serde_json::to_value(&row).ok();
     audit::note(&writing, by, Change { action: "remove", noun: "trunk", subject: name, was, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Trunk(TrunkId(row.id))]).await?;
     writing.commit().await?;
     TrunkRow::try_from(&row)
 }

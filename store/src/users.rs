@@ -16,7 +16,7 @@ use crate::entity::{account, account_day, did, entry, trunk, user};
 use crate::error::{Error, Result};
 use crate::open::{By, Store, Writing};
 use crate::secrets;
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
 
 /// A user as he is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ pub async fn create(
 ) -> Result<UserRow> {
     let writing = store.begin().await?;
     let made = insert(store, &writing, by, terms, payer, secret).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &both_of(&made)).await?;
     writing.commit().await?;
     Ok(made)
 }
@@ -137,7 +137,8 @@ pub async fn create_all(
     for (terms, payer, secret) in all {
         made.push(insert(store, &writing, by, &terms, payer, secret).await?);
     }
-    versions::bump(&writing, Topic::Directory).await?;
+    let touched: Vec<Touched> = made.iter().flat_map(both_of).collect();
+    versions::touch(&writing, &touched).await?;
     writing.commit().await?;
     Ok(made)
 }
@@ -161,7 +162,7 @@ pub async fn edit(
     if let Some((before, after)) = audit::difference(&was, &is_now) {
         let (subject, was, is_now) = (is_now.name.as_str(), Some(before), Some(after));
         audit::note(&writing, by, Change { action: "set", noun: "user", subject, was, is_now }).await?;
-        versions::bump(&writing, Topic::Directory).await?;
+        versions::touch(&writing, &[Touched::User(old.id)]).await?;
     }
     writing.commit().await?;
     UserRow::try_from(is_now)
@@ -179,7 +180,7 @@ pub async fn set_secret(store: &Store, by: &By, name: &str, secret: &NewSecret) 
     };
     user::Entity::update(change).exec(&*writing).await?;
     note(&writing, by, "set password", &row.name).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::User(UserId(row.id))]).await?;
     writing.commit().await
 }
 
@@ -225,7 +226,7 @@ pub async fn remove(store: &Store, by: &By, name: &str) -> Result<UserRow> {
     user::Entity::delete_by_id(row.id).exec(&*writing).await?;
     leave_account(&writing, by, &row).await?;
     note(&writing, by, "remove", &row.name).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::User(UserId(row.id)), Touched::Account(AccountId(row.account_id))]).await?;
     writing.commit().await?;
     UserRow::try_from(row)
 }
@@ -311,9 +312,14 @@ async fn turn(store: &Store, by: &By, name: &str, disabled: Option<(Wall, String
     };
     let row = user::Entity::update(change).exec(&*writing).await?;
     note(&writing, by, action, &row.name).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::User(UserId(row.id))]).await?;
     writing.commit().await?;
     UserRow::try_from(row)
+}
+
+/// A user who comes may own his account from now on.
+fn both_of(made: &UserRow) -> [Touched; 2] {
+    [Touched::User(made.id), Touched::Account(made.account)]
 }
 
 async fn note(writing: &Writing, by: &By, action: &str, subject: &str) -> Result<()> {

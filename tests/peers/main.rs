@@ -28,6 +28,7 @@ mod forks;
 mod load;
 mod midcall;
 mod money;
+mod nodes;
 mod operator;
 mod registration;
 mod replies;

@@ -126,7 +126,8 @@ impl Ops {
         Ok(row)
     }
 
-    async fn settings_changed(&self) -> Result<(), Refused> {
+    /// Settings changed, here or on another node.
+    pub async fn settings_changed(&self) -> Result<(), Refused> {
         match &self.house {
             Some(house) => Ok(self.snapshots.refresh_settings(house).await?),
             None => Ok(()),

@@ -81,7 +81,7 @@ impl Ops {
         }
         let values = self.snapshots.settings().await?;
         Ok(World {
-            directory: Arc::new(self.snapshots.directory(&values).await?),
+            directory: Arc::new(self.snapshots.directory(&values).await?.0),
             prices: Arc::new(self.snapshots.prices(None).await?),
             emergencies: Emergencies::from_values(&values),
             values,

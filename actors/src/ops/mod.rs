@@ -151,16 +151,8 @@ impl Ops {
         }))
     }
 
-    /// Users, accounts, trunks, numbers or routes changed.
-    async fn directory_changed(&self) -> Result<(), Refused> {
-        match &self.house {
-            Some(house) => Ok(self.snapshots.refresh_directory(house).await?),
-            None => Ok(()),
-        }
-    }
-
     /// Decks, calendar or currencies changed.
-    async fn prices_changed(&self) -> Result<(), Refused> {
+    pub async fn prices_changed(&self) -> Result<(), Refused> {
         match &self.house {
             Some(house) => Ok(self.snapshots.refresh_prices(house).await?),
             None => Ok(()),
