@@ -8,29 +8,32 @@
 //! calls go on; every fact goes into the spool, and from there into the books when the database is back. After a crash the
 //! spool brings them again before anything else is settled.
 
+mod birth;
 mod door;
+mod outage;
 mod spooler;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use tollgate_billing::cdr::fold::Folds;
-use tollgate_billing::ledger::{Ask, AskKey, Away, Fault, Held, Outcome, Recover, What};
+use tollgate_billing::ledger::{Ask, AskKey, Away, Fault, Outcome, Recover, What};
 use tollgate_billing::policy::Rules;
-use tollgate_store::book::{self, Book};
-use tollgate_store::spool::{Part, Spool};
-use tollgate_types::{Money, Mono, Rate, Seed};
+use tollgate_store::book;
+use tollgate_store::spool::Part;
+use tollgate_types::Mono;
 
 use crate::alerter::{Alerter, Raise, Severity};
 use crate::call::unavailable;
 use crate::clock::Clock;
 use crate::observe::Observe;
 use crate::sip_shard::Tick;
+pub use birth::LedgerPlans;
 pub use door::LedgerDoor;
 use door::{Way, is_fact};
 use spooler::Spooler;
@@ -128,64 +131,7 @@ struct Batch {
     is_probe: bool,
 }
 
-/// What the Ledger is made of.
-pub struct LedgerPlans {
-    /// Where money is written.
-    pub book: Book,
-    /// Where a book on a server is written from.
-    pub runtime: tokio::runtime::Handle,
-    /// What is decided by.
-    pub rules: Arc<ArcSwap<Rules>>,
-    /// The time.
-    pub clock: Clock,
-    /// For maps.
-    pub seed: Seed,
-    /// Where facts wait while the database is away.
-    pub spool: Spool,
-    /// Who is told when the database is away.
-    pub alerter: Addr<Alerter>,
-    /// True while it is.
-    pub failing: Arc<AtomicBool>,
-}
-
 impl Ledger {
-    /// Starts it on a thread of its own, or on the current one. Books on a server are written on the plans' runtime.
-    pub fn open(plans: LedgerPlans, arbiter: Option<&ArbiterHandle>) -> LedgerDoor {
-        let LedgerPlans { book, runtime, rules, clock, seed, spool, alerter, failing } = plans;
-        let (way, spooler, is_failing) = (Way::default(), Spooler::new(spool, alerter.clone()), failing.clone());
-        let (its_way, its_spooler) = (way.clone(), spooler.clone());
-        let born = move |ctx: &mut Context<Ledger>| {
-            ctx.set_mailbox_capacity(MAILBOX);
-            let book = match book {
-                Book::Postgres(book) => Engine::There { book: Some(book), runtime },
-                Book::Sqlite(book) => Engine::Here(book),
-            };
-            Ledger {
-                clock,
-                book,
-                rules,
-                waiting: VecDeque::new(),
-                begin_at: Mono::NEVER,
-                busy: false,
-                not_before: Mono::START,
-                spooler: its_spooler,
-                folds: Folds::new(seed),
-                tell_folds_at: Mono::START,
-                way: its_way,
-                alerter,
-                failing_since: None,
-                failing: is_failing,
-                commits: 0,
-                asks: 0,
-            }
-        };
-        let addr = match arbiter {
-            Some(arbiter) => Ledger::start_in_arbiter(arbiter, born),
-            None => Ledger::create(born),
-        };
-        LedgerDoor::new(addr, way, spooler, failing)
-    }
-
     /// How long an ask may wait for company (DESIGN.md, Money).
     fn patience(what: &What) -> Duration {
         match what {
@@ -307,53 +253,6 @@ impl Ledger {
         self.begin_if_due(now, ctx);
     }
 
-    fn is_back(&mut self, now: Mono) {
-        let Some(since) = self.failing_since.take() else { return };
-        self.failing.store(false, Ordering::Relaxed);
-        let (seconds, spooled) = (now.since(since).as_secs(), self.spooler.waiting());
-        self.raise(
-            "ledger_up",
-            Severity::Notice,
-            format!("the database answers again after {seconds} s; {spooled} facts follow from the spool"),
-        );
-    }
-
-    fn is_away(&mut self, now: Mono, error: &str) {
-        self.not_before = now + RETRY;
-        if self.failing_since.is_none() {
-            self.failing_since = Some(now);
-            self.failing.store(true, Ordering::Relaxed);
-            self.raise("ledger_down", Severity::Critical, format!("no paid calls until the database answers: {error}"));
-        }
-    }
-
-    /// While the database is away: paid holds and extensions are refused, free calls go on, facts are kept in the spool.
-    fn do_without(&mut self, waiting: Waiting) {
-        match Away::of(&waiting.ask) {
-            Away::Refused => self.turn_away(waiting, "the database does not answer"),
-            Away::GoesOn(fact) => {
-                let emergency = matches!(&waiting.ask.what, What::Hold(hold) if hold.emergency);
-                if !self.spooler.take(&fact, None) && !emergency {
-                    return self.turn_away(waiting, "the database does not answer and the spool is full");
-                }
-                let held = Held { paid_ms: None, held: Money::ZERO, price_per_minute: Rate::ZERO };
-                let answer = Answer { key: waiting.ask.key, outcome: Outcome::Held(held) };
-                let _ = waiting.reply.map(|reply| reply.try_send(answer));
-            }
-            Away::Later(fact) => {
-                if self.spooler.take(&fact, waiting.reply.clone()) {
-                    return;
-                }
-                // Money first waits here; beyond that its hold stays in the books until the next start settles it.
-                if fact.moves_money() && self.waiting.len() < WAITING_MAX {
-                    self.wait(waiting);
-                } else {
-                    self.spooler.lose("the database is away and the spool is full");
-                }
-            }
-        }
-    }
-
     fn answer(&mut self, waiting: Waiting, outcome: Outcome) {
         let Waiting { ask, reply, .. } = waiting;
         let key = ask.key;
@@ -425,11 +324,8 @@ impl Handler<Commit> for Ledger {
         let rules = self.rules.load_full();
         match &mut self.book {
             Engine::Here(book) => {
-                let result = if batch.is_probe {
-                    book.probe().map(|()| Vec::new())
-                } else {
-                    book.commit(&rules, &asks, wall)
-                };
+                let result =
+                    if batch.is_probe { book.probe().map(|()| Vec::new()) } else { book.commit(&rules, &asks, wall) };
                 self.finish(batch, result.map_err(|error| error.to_string()), ctx);
             }
             Engine::There { book, runtime } => {

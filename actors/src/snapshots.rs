@@ -135,9 +135,7 @@ impl Snapshots {
         let tuned = Tuned::read(&values, &self.host);
         house.relay.tune(&tuned.relay);
         house.tuned.store(Arc::new(tuned));
-        let kept_there = |values: &Values| {
-            (health_every(values), values.bool(&sip_rows::ONLY_HOSTED_DOMAINS))
-        };
+        let kept_there = |values: &Values| (health_every(values), values.bool(&sip_rows::ONLY_HOSTED_DOMAINS));
         let before = house.settings.swap(Arc::new(values));
         // The directory carries both: what trunks without a time of their own have, and which domains are served.
         if kept_there(&before) != kept_there(&house.settings.load()) {
@@ -263,9 +261,8 @@ impl Followed {
         accounts: impl IntoIterator<Item = AccountId>,
     ) -> Followed {
         let may = |directory: &Directory, id: UserId| directory.user(id).is_some_and(|user| user.enabled);
-        let pays = |directory: &Directory, id: AccountId| {
-            directory.account(id).is_some_and(|account| !account.terms.disabled)
-        };
+        let pays =
+            |directory: &Directory, id: AccountId| directory.account(id).is_some_and(|account| !account.terms.disabled);
         let shut_out = users.into_iter().filter(|id| may(before, *id) && !may(now, *id));
         let accounts = accounts.into_iter().map(|id| (id, pays(before, id) && !pays(now, id)));
         Followed { shut_out: shut_out.collect(), accounts: accounts.collect() }

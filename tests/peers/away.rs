@@ -105,7 +105,8 @@ fn town(net: &Network, database: Database) -> Town {
 
 impl Town {
     fn is_away(&self) -> bool {
-        let said = Command::new("curl").args(["-s", &format!("http://{}:18080/readyz", self.server.sip().ip())]).output();
+        let said =
+            Command::new("curl").args(["-s", &format!("http://{}:18080/readyz", self.server.sip().ip())]).output();
         let said = said.expect("curl is installed");
         String::from_utf8_lossy(&said.stdout).contains("\"database\":false")
     }
@@ -207,7 +208,11 @@ fn goes_on_without(database: Database, killed: bool) {
     assert_eq!(paid.len(), 1, "{cdrs:#?}");
     let billed = paid[0]["billed_seconds"].as_u64().unwrap();
     assert!((10..=13).contains(&billed), "{:#}", paid[0]);
-    assert!(u128::from(billed) * 1000 <= talked.as_millis() + 1000, "no second is billed that nobody talked: {:#}", paid[0]);
+    assert!(
+        u128::from(billed) * 1000 <= talked.as_millis() + 1000,
+        "no second is billed that nobody talked: {:#}",
+        paid[0]
+    );
     let cost = millionths(paid[0]["sell_cost"].as_str().unwrap());
     assert_eq!(cost, i64::try_from(billed).unwrap() * 100_000, "{:#}", paid[0]);
     assert_eq!(paid[0]["refusal"]["rule"], "ledger_unavailable", "{:#}", paid[0]);

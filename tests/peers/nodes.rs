@@ -47,7 +47,7 @@ fn a_change_made_at_one_node_takes_effect_at_the_other_within_two_seconds() {
 
     // A setting.
     first.ok(&["config", "set", "credit.min_talk", "60s"]);
-    until("the second node reads it", SOON, || second.ok(&["config", "get", "credit.min_talk"]).contains("60s"));
+    until("the second node reads it", SOON, || second.json(&["config", "get", "credit.min_talk"])["value"] == 60);
     first.ok(&["config", "unset", "credit.min_talk"]);
     let_pass(SOON);
 
@@ -64,7 +64,8 @@ fn a_change_made_at_one_node_takes_effect_at_the_other_within_two_seconds() {
 
     // And a route that is gone is gone.
     first.ok(&["user", "enable", "alice"]);
-    let route = first.rows(&["route", "list"]).into_iter().find(|route| route["prefix"] == "1").unwrap()["id"].to_string();
+    let route =
+        first.rows(&["route", "list"]).into_iter().find(|route| route["prefix"] == "1").unwrap()["id"].to_string();
     first.ok(&["route", "remove", &route]);
     let_pass(SOON);
     let invite = alice.invite(NUMBER, &[], &alice.sdp());

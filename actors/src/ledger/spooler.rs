@@ -84,7 +84,8 @@ impl Spooler {
         match inside.spool.oldest(most) {
             Ok(part) => {
                 let read = |record: &Vec<u8>| serde_json::from_slice::<Deferred>(record);
-                let asks: Vec<Ask> = part.records.iter().filter_map(|record| read(record).ok()).map(Deferred::into_ask).collect();
+                let asks: Vec<Ask> =
+                    part.records.iter().filter_map(|record| read(record).ok()).map(Deferred::into_ask).collect();
                 let unread = part.records.len() - asks.len();
                 if unread > 0 {
                     inside.lose(unread as u64, "what was spooled cannot be read by this version");
@@ -152,7 +153,8 @@ impl Inside {
     fn lose(&mut self, count: u64, why: &str) {
         self.lost += count;
         metrics::counter!("tollgate_ledger_lost_total").increment(count);
-        let text = format!("{count} records or answer marks of calls are lost ({why}); no money is: holds stay in the books");
+        let text =
+            format!("{count} records or answer marks of calls are lost ({why}); no money is: holds stay in the books");
         self.raise("ledger_lost", Severity::Critical, text);
     }
 

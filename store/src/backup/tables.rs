@@ -39,7 +39,7 @@ pub const TABLES: &[&str] = &[
 ];
 
 /// What a start of the platform writes into an empty database: no obstacle to filling it.
-pub const PREFILLED: &[&str] = &["marks", "versions", "lives", "nodes"];
+pub const PREFILLED: &[&str] = &["marks", "versions", "changes", "lives", "nodes"];
 
 /// A column and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

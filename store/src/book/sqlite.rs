@@ -115,8 +115,7 @@ fn read(transaction: &Transaction<'_>, needs: &Needs) -> Result<(Books, Before)>
     let mut before = Before::new();
     let mut accounts = needs.accounts.clone();
     let mut find_hold = transaction.prepare_cached("SELECT hold FROM holds WHERE call = ?1 AND paid_leg = ?2")?;
-    let mut find_record =
-        transaction.prepare_cached("SELECT 1 FROM cdrs WHERE call = ?1 AND paid_leg = ?2")?;
+    let mut find_record = transaction.prepare_cached("SELECT 1 FROM cdrs WHERE call = ?1 AND paid_leg = ?2")?;
     for key in &needs.holds {
         let id = params![key.call.to_i64(), key.paid_leg];
         let text: Option<String> = find_hold.query_row(id, |row| row.get(0)).optional()?;

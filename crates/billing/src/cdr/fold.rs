@@ -67,13 +67,7 @@ struct Likeness {
 impl Folds {
     /// None yet.
     pub fn new(seed: Seed) -> Folds {
-        Folds {
-            rows: seed.map(),
-            alike: seed.map(),
-            payers: seed.map(),
-            grown: Vec::new(),
-            swept_at: Mono::START,
-        }
+        Folds { rows: seed.map(), alike: seed.map(), payers: seed.map(), grown: Vec::new(), swept_at: Mono::START }
     }
 
     /// Is `cdr` to be written? False when another record stands for it, whose count has grown.
