@@ -6,6 +6,7 @@ use tollgate_settings::{Alias, Literal, Row, Values};
 use tollgate_types::Currency;
 
 use crate::policy::{DynamicFor, Policy};
+use crate::source::IpLimits;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -125,6 +126,7 @@ impl Policy {
                 .map_or(default.dynamic_multiplier_millionths, |factor| factor.millionths()),
             dynamic_window: u32::try_from(values.duration(&DYNAMIC_WINDOW).as_secs().div_ceil(86_400)).unwrap_or(0),
             dynamic_review: values.bool(&DYNAMIC_REVIEW),
+            ip: IpLimits::read(values),
         }
     }
 }
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_registrys_defaults_are_the_policys() {
-        assert_eq!(Policy::read(&Registry::new(&[ROWS]).defaults(), Currency::USD), Policy::default());
+        assert_eq!(Policy::read(&Registry::new(&[ROWS, crate::source::ROWS]).defaults(), Currency::USD), Policy::default());
     }
 
     #[test]

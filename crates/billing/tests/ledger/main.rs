@@ -5,6 +5,7 @@
 mod desk;
 
 mod calls;
+mod addresses;
 mod caps;
 mod crash;
 mod days;
