@@ -32,6 +32,7 @@ pub mod media_leg;
 pub mod observe;
 pub mod ops;
 pub mod pending;
+pub mod pace;
 pub mod placement;
 pub mod premises;
 pub mod presence;

@@ -14,6 +14,7 @@ use crate::audit::{self, Change};
 use crate::column;
 use crate::entity::{account, account_day, did, entry, trunk, user};
 use crate::error::{Error, Result};
+use crate::extensions;
 use crate::open::{By, Store, Writing};
 use crate::secrets;
 use crate::versions::{self, Topic};
@@ -68,8 +69,10 @@ pub struct UserTerms {
     pub max_lines_offpeak: Option<u32>,
     /// Where notices go.
     pub email: Option<String>,
-    /// The template he was made from.
+    /// The template he follows.
     pub template: Option<String>,
+    /// Options that are as the template says, by name.
+    pub inherited: Vec<String>,
 }
 
 /// Who pays for a new user.
@@ -106,6 +109,23 @@ pub async fn list(store: &Store) -> Result<Vec<UserRow>> {
     rows.into_iter().map(UserRow::try_from).collect()
 }
 
+/// Those who follow a template, oldest first.
+pub async fn of_template(store: &Store, name: &str) -> Result<Vec<UserRow>> {
+    let find = user::Entity::find().filter(user::Column::Template.eq(name)).order_by_asc(user::Column::Id);
+    find.all(store.read()).await?.into_iter().map(UserRow::try_from).collect()
+}
+
+/// The user whom an account was made with: it has his name.
+pub async fn maker(store: &Store, account: &str) -> Result<Option<UserRow>> {
+    let row = user::Entity::find().filter(user::Column::Key.eq(key(account))).one(store.read()).await?;
+    row.map(UserRow::try_from).transpose()
+}
+
+/// How many there are.
+pub async fn count(store: &Store) -> Result<u64> {
+    Ok(user::Entity::find().count(store.read()).await?)
+}
+
 /// Are there any?
 pub async fn is_empty(store: &Store) -> Result<bool> {
     Ok(user::Entity::find().one(store.read()).await?.is_none())
@@ -121,6 +141,9 @@ pub async fn create(
 ) -> Result<UserRow> {
     let writing = store.begin().await?;
     let made = insert(store, &writing, by, terms, payer, secret).await?;
+    if made.terms.extension.is_some() {
+        extensions::check(&writing).await?;
+    }
     versions::bump(&writing, Topic::Directory).await?;
     writing.commit().await?;
     Ok(made)
@@ -136,6 +159,9 @@ pub async fn create_all(
     let mut made = Vec::with_capacity(all.len());
     for (terms, payer, secret) in all {
         made.push(insert(store, &writing, by, &terms, payer, secret).await?);
+    }
+    if made.iter().any(|user| user.terms.extension.is_some()) {
+        extensions::check(&writing).await?;
     }
     versions::bump(&writing, Topic::Directory).await?;
     writing.commit().await?;
@@ -158,6 +184,9 @@ pub async fn edit(
     let version = was.credential_version + i64::from(fresh);
     let row = user::ActiveModel { id: Set(was.id), credential_version: Set(version), ..columns(&terms) };
     let is_now = user::Entity::update(row).exec(&*writing).await.map_err(|error| taken(error, &terms))?;
+    if terms.extension != old.terms.extension || terms.parent != old.terms.parent || terms.kind != old.terms.kind {
+        extensions::check(&writing).await?;
+    }
     if let Some((before, after)) = audit::difference(&was, &is_now) {
         let (subject, was, is_now) = (is_now.name.as_str(), Some(before), Some(after));
         audit::note(&writing, by, Change { action: "set", noun: "user", subject, was, is_now }).await?;
@@ -361,6 +390,7 @@ fn columns(terms: &UserTerms) -> user::ActiveModel {
         max_lines_offpeak: Set(terms.max_lines_offpeak.map(i64::from)),
         email: Set(terms.email.clone()),
         template: Set(terms.template.clone()),
+        inherited: Set(serde_json::Value::from(terms.inherited.clone()).to_string()),
         ..<user::ActiveModel as sea_orm::ActiveModelTrait>::default()
     }
 }
@@ -384,6 +414,7 @@ impl UserTerms {
             max_lines_offpeak: None,
             email: None,
             template: None,
+            inherited: Vec::new(),
         }
     }
 }
@@ -409,6 +440,8 @@ impl TryFrom<user::Model> for UserRow {
                 max_lines_offpeak: column::count_option(row.max_lines_offpeak, &place)?,
                 email: row.email,
                 template: row.template,
+                inherited: serde_json::from_str(&row.inherited)
+                    .map_err(|_| Error::corrupt(format!("{place}: inherited")))?,
                 name: row.name,
                 domain: row.domain,
             },

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tollgate_settings::{Profile, Row, Values, describe};
-use tollgate_store::{By, marks, settings};
+use tollgate_store::{By, limits, marks, settings};
 
 use super::outcome::Refused;
 use super::{Answer, Ops};
@@ -127,10 +127,16 @@ impl Ops {
     }
 
     async fn settings_changed(&self) -> Result<(), Refused> {
-        match &self.house {
-            Some(house) => Ok(self.snapshots.refresh_settings(house).await?),
-            None => Ok(()),
+        let before = self.rules().await?;
+        if let Some(house) = &self.house {
+            self.snapshots.refresh_settings(house).await?;
         }
+        let after = self.rules().await?;
+        // What addresses used is not counted while nothing limits it, and for other periods or callers it is something else.
+        if after.policy.ip.is_on() && (self.house.is_none() || before.policy.ip != after.policy.ip) {
+            limits::recount_addresses(&self.store, &after).await?;
+        }
+        Ok(())
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Policy {
     pub dynamic_window: u32,
     /// A day on which the dynamic limit refused blocks the account until an admin accepts it (`credit.dynamic.review`).
     pub dynamic_review: bool,
+    /// Calls at a time of one tenant (`tenant.calls_max`).
+    pub tenant_calls: Option<u32>,
     /// What one source address may do.
     pub ip: IpLimits,
 }
@@ -85,6 +87,7 @@ impl Default for Policy {
             dynamic_multiplier_millionths: 7_000_000,
             dynamic_window: 90,
             dynamic_review: false,
+            tenant_calls: None,
             ip: IpLimits::default(),
         }
     }

@@ -3,7 +3,7 @@
 use tollgate_types::{Money, Rule};
 
 use super::{Finding, Value};
-use crate::source::{COST_MAX, CALLS_MAX, IpLimits, SECONDS_MAX, Sums};
+use crate::source::{CALLS_MAX, COST_MAX, IpLimits, SECONDS_MAX, Sums};
 
 /// An address as its limits look at it.
 #[derive(Clone, Copy, Debug)]

@@ -97,6 +97,13 @@ pub(super) fn judge(
             return Ok(None);
         }
     }
+    for level in &hold.levels {
+        let in_use = books.lines.get(&Holder::Account(level.account)).copied().unwrap_or(0);
+        let tenant = lines::of_tenant(&standing(books, rules, level.account, now)?, in_use);
+        if tenant.is_some_and(|finding| !hear(None, finding)) {
+            return Ok(None);
+        }
+    }
     let in_use = |holder| books.lines.get(&holder).copied().unwrap_or(0);
     for line in &hold.lines {
         if lines::find(in_use(line.holder), line.max, line.setting).is_some_and(|finding| !hear(None, finding)) {

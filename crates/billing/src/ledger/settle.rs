@@ -7,7 +7,7 @@ use tollgate_types::{Money, Wall};
 use super::{Ask, Books, EntryKind, Fault, Outcome, Recover, Settle, answer, chain, open, sources};
 use crate::calendar::{Day, Zone};
 use crate::cdr::{Cause, Cdr, HangupSide, LevelCharge, Status};
-use crate::charge::{Charge, charge, talk_by_day};
+use crate::charge::{Charge, charge, talk_by_day, talk_by_utc_day};
 use crate::currency::Rounding;
 use crate::hold::{BuyQuote, HoldKey, HoldRow, LevelHold, Turn};
 use crate::policy::Rules;
@@ -126,7 +126,7 @@ fn close(books: &mut Books, rules: &Rules, ask: &Ask, row: HoldRow, mut cdr: Cdr
     }
     sources::release(books, rules, &row, &cdr, now);
     if let (Some(trunk), Some(at)) = (cdr.trunk_out_id.filter(|_| talk_ms > 0), row.answered_at) {
-        for (day, ms) in talk_by_day(at, talk_ms, &utc_turns(at, talk_ms)) {
+        for (day, ms) in talk_by_utc_day(at, talk_ms) {
             *books.changes.talk.entry((trunk, day)).or_default() += ms;
         }
     }
@@ -175,18 +175,6 @@ fn post(
 
 fn talked(row: &HoldRow, talk_ms: u64, turns: &[Turn]) -> Vec<(Day, u64)> {
     row.answered_at.map(|at| talk_by_day(at, talk_ms, turns)).unwrap_or_default()
-}
-
-/// The days of UTC that a call talks on: a carrier's quotas of talk time have no zone of their own.
-pub fn utc_turns(at: Wall, talk_ms: u64) -> Vec<Turn> {
-    let (first, end) = (Zone::UTC.day_of(at), at + Duration::from_millis(talk_ms));
-    let mut turns = vec![Turn { day: first, from: at }];
-    let mut turn = Zone::UTC.next_day_turn(at);
-    while turn < end {
-        turns.push(Turn { day: Zone::UTC.day_of(turn), from: turn });
-        turn = Zone::UTC.next_day_turn(turn);
-    }
-    turns
 }
 
 /// What the carrier asks, in the payer's currency. It bills what was talked, whatever we charge.

@@ -13,12 +13,7 @@ use crate::policy::Rules;
 use crate::source::{SourceHold, Sums};
 
 /// The address that `hold` comes from, as its limits see it; `None` when nothing is limited, or not for this call.
-pub(super) fn standing<'a>(
-    books: &Books,
-    rules: &'a Rules,
-    hold: &Hold,
-    now: Wall,
-) -> Option<AddressStanding<'a>> {
+pub(super) fn standing<'a>(books: &Books, rules: &'a Rules, hold: &Hold, now: Wall) -> Option<AddressStanding<'a>> {
     let limits = &rules.policy.ip;
     let usage = books.sources.get(&hold.source?).filter(|_| limits.is_on())?;
     let is_new = hold.draft.paid_leg == 0;
@@ -66,12 +61,7 @@ pub(super) fn grows(
 }
 
 /// The call's share, and what its address may still spend.
-pub(super) fn free<'a>(
-    books: &Books,
-    rules: &Rules,
-    row: &'a HoldRow,
-    now: Wall,
-) -> Option<(&'a SourceHold, Money)> {
+pub(super) fn free<'a>(books: &Books, rules: &Rules, row: &'a HoldRow, now: Wall) -> Option<(&'a SourceHold, Money)> {
     let (standing, source) = of_row(books, rules, row, now)?;
     Some((source, address::room(&standing)?))
 }

@@ -38,10 +38,10 @@ pub static PERIOD: Row = Row::duration("ip.period", DAY, MINUTE, Duration::from_
 const NAMES: Entry = Entry { fits: is_scope, expected: "names such as user:anna or account:acme" };
 
 /// Whose calls are counted and refused.
-pub static SCOPE: Row = Row::list("ip.scope", &[], 64, NAMES)
-    .may_be_off()
-    .aliases(&[Alias::same("maxcallperuserid").off_at(&[-1])])
-    .help("Whose calls the limits of an address count and refuse: user:NAME, account:NAME; empty or off = everybody's.");
+pub static SCOPE: Row =
+    Row::list("ip.scope", &[], 64, NAMES).may_be_off().aliases(&[Alias::same("maxcallperuserid").off_at(&[-1])]).help(
+        "Whose calls the limits of an address count and refuse: user:NAME, account:NAME; empty or off = everybody's.",
+    );
 
 /// The limits of one source address.
 #[derive(Clone, Debug, PartialEq, Eq)]

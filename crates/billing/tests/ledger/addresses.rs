@@ -80,10 +80,7 @@ fn talk_refuses_the_next_call_and_cuts_none() {
     from(&mut desk, 7, 1, &levels);
     talk(&mut desk, 1, 70);
     assert_eq!(desk.records[0].talk_seconds, 70, "a running call is not cut");
-    assert_eq!(
-        refusal(&from(&mut desk, 7, 2, &levels)),
-        "ip_seconds: 70 s talked from this address, 60 s are allowed"
-    );
+    assert_eq!(refusal(&from(&mut desk, 7, 2, &levels)), "ip_seconds: 70 s talked from this address, 60 s are allowed");
     assert!(matches!(from(&mut desk, 8, 3, &levels), Outcome::Held(_)));
 }
 

@@ -13,10 +13,10 @@ use tollgate_billing::ledger::{
     recount_spend,
 };
 use tollgate_billing::price::{Price, PricePlan};
+use tollgate_billing::source::{Past, Usage, recount as recount_sources};
 use tollgate_billing::{
     AccountRow, AccountTerms, Ask, AskKey, Books, CallKind, Cause, Cdr, HoldKey, HoldRow, Outcome, Rules, apply,
 };
-use tollgate_billing::source::{Past, Usage, recount as recount_sources};
 use tollgate_types::{AccountId, CallId, Money, Mono, TrunkId, Wall};
 
 pub const NODE: NodeLife = NodeLife { node: 1, life: 1 };
@@ -138,7 +138,15 @@ impl Desk {
         let mut draft = Box::new(Cdr::begin(CallId::from_i64(call), 0, CallKind::Outbound, self.now));
         draft.callee = "3612345".into();
         let levels = levels.iter().map(level).collect();
-        Hold { node: NODE, emergency: false, levels, lines: Vec::new(), source: None, draft, dialogs: b"dialogs".to_vec() }
+        Hold {
+            node: NODE,
+            emergency: false,
+            levels,
+            lines: Vec::new(),
+            source: None,
+            draft,
+            dialogs: b"dialogs".to_vec(),
+        }
     }
 
     pub fn answer(&mut self, call: i64) -> Outcome {
@@ -279,7 +287,7 @@ impl Desk {
             let mut again = row.clone();
             assert_eq!(recount(&mut again, self.holds.values()), [], "sums are those of the live holds");
             let charges = self.records.iter().flat_map(|cdr| &cdr.levels);
-            assert_eq!(recount_spend(&mut again, charges), [], "counters are those of the records");
+            assert_eq!(recount_spend(&mut again, charges, Day(0)), [], "counters are those of the records");
             let spent: Money = self
                 .records
                 .iter()

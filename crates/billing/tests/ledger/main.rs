@@ -4,8 +4,8 @@
 
 mod desk;
 
-mod calls;
 mod addresses;
+mod calls;
 mod caps;
 mod crash;
 mod days;

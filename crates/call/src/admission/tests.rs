@@ -111,6 +111,8 @@ fn judged(who: Party, dialled: &str, change: impl FnOnce(&mut PlanAsk)) -> Admis
         rates: &RateTable::default(),
         currency: Currency::USD,
         peak: true,
+        offpeak: &|_| false,
+        load: super::Load::default(),
         health: &|_| Health::FINE,
         devices: &|user| (user == UserId(4)).then_some(0),
         draw: 7,

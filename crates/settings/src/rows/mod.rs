@@ -3,6 +3,7 @@
 pub mod call;
 pub mod digest;
 pub mod media;
+pub mod platform;
 pub mod registrar;
 pub mod sip;
 
