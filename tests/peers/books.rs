@@ -7,7 +7,7 @@ use crate::server::{Database, Server, psql};
 use crate::world::add_prepaid;
 
 /// A statement by a shell that is not ours.
-fn shell(server: &Server, statement: &str) -> String {
+pub fn shell(server: &Server, statement: &str) -> String {
     if let Some(url) = server.postgres() {
         return psql(url, statement);
     }

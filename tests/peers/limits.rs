@@ -57,20 +57,20 @@ fn the_third_of_two_lines_is_busy_until_one_hangs_up() {
     let second = alice.invite(CHEAP, &[], &offer);
     alice.await_answer(&second);
     let third = alice.invite(CHEAP, &[], &offer);
-    assert_eq!(alice.await_refusal(&third).status, 486);
+    assert_eq!(alice.await_refusal(&third).status(), 486);
     // A user of the same account has lines of his own, as long as the account has.
     let offer = desk.sdp();
     let fourth = desk.invite(CHEAP, &[], &offer);
     desk.await_answer(&fourth);
     let fifth = desk.invite(CHEAP, &[], &offer);
-    assert_eq!(desk.await_refusal(&fifth).status, 486);
+    assert_eq!(desk.await_refusal(&fifth).status(), 486);
     let refusal = server.rows(&["cdr", "list", "--limit", "1"]).remove(0)["refusal"].clone();
     assert_eq!((&refusal["setting"], &refusal["limit"]), (&json!("account.max_lines"), &json!("3")));
     // Night falls: the same week, but no hour of it is peak time.
     server.ok(&["user", "set", "alice", "--max-lines-offpeak", "1"]);
     server.ok(&["calendar", "set", "--peak", "none"]);
     let sixth = alice.invite(CHEAP, &[], &offer);
-    assert_eq!(alice.await_refusal(&sixth).status, 486);
+    assert_eq!(alice.await_refusal(&sixth).status(), 486);
     let refusal = server.rows(&["cdr", "list", "--limit", "1"]).remove(0)["refusal"].clone();
     assert_eq!((&refusal["setting"], &refusal["limit"]), (&json!("user.max_lines_offpeak"), &json!("1")));
 }
@@ -185,7 +185,7 @@ fn the_platform_takes_on_so_many_calls_and_no_more() {
     alice.await_answer(&first);
     let second = alice.invite(CHEAP, &[], &offer);
     let refusal = alice.await_refusal(&second);
-    assert_eq!((refusal.status, refusal.header("Retry-After").is_empty()), (503, false));
+    assert_eq!((refusal.status(), refusal.header("Retry-After").is_empty()), (503, false));
     server.ok(&["config", "set", "platform.calls_max", "off"]);
     // A tenant's calls are lines of its reseller, and one too many is the platform's no.
     server.ok(&["user", "add", "boss", "--kind", "reseller", "--prepaid", "--credit", "50", "--deck", "sell"]);
@@ -196,7 +196,7 @@ fn the_platform_takes_on_so_many_calls_and_no_more() {
     let one = carl.invite(CHEAP, &[], &offer);
     carl.await_answer(&one);
     let two = carl.invite(CHEAP, &[], &offer);
-    assert_eq!(carl.await_refusal(&two).status, 503);
+    assert_eq!(carl.await_refusal(&two).status(), 503);
     let refusal = server.rows(&["cdr", "list", "--limit", "1"]).remove(0)["refusal"].clone();
     assert_eq!((&refusal["rule"], &refusal["setting"]), (&json!("overload"), &json!("tenant.calls_max")));
     server.ok(&["config", "set", "platform.users_max", "1"]);
@@ -243,4 +243,52 @@ fn a_first_start_brings_empty_decks_and_templates_and_short_numbers_reach_people
     caller.invite("102", &[], &offer);
     phone.await_request("INVITE");
     until("the call is listed", Duration::from_secs(5), || !server.rows(&["call", "list"]).is_empty());
+}
+
+#[test]
+fn a_sender_that_may_stay_inside_reaches_numbers_of_ours_and_no_others() {
+    let net = Network::lease();
+    let (server, _carrier) = answering(&net, Database::Sqlite);
+    server.ok(&["user", "add", "whole", "--kind", "traffic-sender", "--prepaid", "--credit", "10", "--deck", "sell"]);
+    server.ok(&["user", "set", "whole", "--local-only", "true"]);
+    let source = net.host(30).to_string();
+    server.ok(&["trunk", "add", "in", "--ingress", "--address", &source, "--auth", "ip", "--account", "whole"]);
+    add_user(&server, "bob", &[]);
+    server.ok(&["did", "add", "3615550102", "--user", "bob"]);
+    Sipp::new(&server, net.host(11), "register").user("bob").word("expires", 300).run();
+    let callee = Sipp::listening(&server, net.host(11), "answer").start();
+    let from = |number, scenario| Sipp::new(&server, net.host(30), scenario).word("user", "19995550100").callee(number);
+    from("3615550102", "trunk_call").pause(Duration::from_millis(500)).run();
+    callee.await_done(1);
+    from(CHEAP, "trunk_refused").word("status", 403).run();
+    server.await_quiet();
+    let cdr = server.rows(&["cdr", "list", "--limit", "1"]).remove(0);
+    assert_eq!(cdr["refusal"]["rule"], "local_only", "{cdr:#}");
+}
+
+#[test]
+fn counters_that_a_hand_was_put_in_are_told_and_put_right_while_the_platform_runs() {
+    let net = Network::lease();
+    let (server, _carrier) = answering(&net, Database::Sqlite);
+    add_prepaid(&server, "alice", "10.00");
+    talk(&server, &net, "alice", CHEAP, 1500);
+    assert!(server.rows(&["limits", "repair", "--dry-run"]).is_empty());
+    let hand = "UPDATE accounts SET balance = balance + 1000000, held = 5 WHERE name = 'alice';
+                UPDATE lines SET in_use = 3; UPDATE trunk_days SET talk_ms = 1; UPDATE account_days SET spend = 0;";
+    crate::books::shell(&server, hand);
+    let told = |words: &[&str]| -> Vec<String> {
+        let mut all: Vec<_> =
+            server.rows(words).iter().map(|row| row["counter"].as_str().unwrap().to_owned()).collect();
+        all.sort();
+        all
+    };
+    let seen = told(&["limits", "repair", "--dry-run"]);
+    assert_eq!(seen.len(), 6, "{seen:?}");
+    assert_eq!(seen[..4], ["balance", "held", &seen[2], "lines"], "{seen:?}");
+    assert_eq!(world::shown(&server, "alice", "balance"), "10.980000", "looked at, not touched");
+    assert_eq!(told(&["limits", "repair"]), seen);
+    assert!(server.rows(&["limits", "repair"]).is_empty());
+    assert_eq!(world::shown(&server, "alice", "balance"), "9.980000");
+    assert_books_balance(&server, "alice");
+    talk(&server, &net, "alice", CHEAP, 100);
 }

@@ -23,6 +23,8 @@ pub mod user;
 pub mod outcome;
 
 mod backup;
+#[cfg(test)]
+mod bad_input;
 mod defaults;
 mod field;
 mod living;

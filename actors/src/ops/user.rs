@@ -177,6 +177,9 @@ pub struct Terms {
     /// What all live calls together may cost a minute
     #[arg(long, value_name = "AMOUNT")]
     pub burn_rate: Option<String>,
+    /// Whether the account reaches users and numbers of this platform only
+    #[arg(long, value_name = "true|false")]
+    pub local_only: Option<String>,
     /// How the user proves who it is
     #[arg(long, value_name = "MODE")]
     pub auth: Option<String>,

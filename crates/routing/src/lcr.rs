@@ -442,7 +442,7 @@ mod tests {
     fn an_emergency_goes_by_its_own_routes_and_past_every_limit() {
         let help = |digits| Ask { emergency: true, ..ask(digits) };
         let own = directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, "emergency"), (3, "112", 5, 0, 0, "emergency")]);
-        let full = |_| Health { in_use: 99, well: false, rest_demanded: Some(Mono::NEVER), rest_inferred: None };
+        let full = |_| Health { in_use: 99, well: false, rest_demanded: Some(Mono::NEVER), ..Health::FINE };
         assert_eq!(tried(&rank(&own, help("112"), full, |_| Buy::Blocked)), "5 2");
         assert_eq!(tried(&rank(&own, help("911"), full, buy)), "2");
         // Better by any route than not at all.

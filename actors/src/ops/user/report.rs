@@ -74,6 +74,7 @@ impl Ops {
         let fields = json!({
             "account": account.name,
             "template": terms.template,
+            "local_only": account.local_only,
             "deck": deck,
             "parent": parent,
             "country": terms.country.map(|country| country.to_string()),

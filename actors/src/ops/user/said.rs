@@ -53,6 +53,7 @@ pub struct Said {
     talk_day: Option<Option<u64>>,
     talk_month: Option<Option<u64>>,
     burn_rate: Option<Option<Rate>>,
+    local_only: Option<bool>,
     auth: Option<AuthMode>,
 }
 
@@ -116,6 +117,7 @@ impl Said {
             talk_day: seconds("talk_day", &terms.talk_day)?,
             talk_month: seconds("talk_month", &terms.talk_month)?,
             burn_rate: over_class(&terms.burn_rate, UNLIMITED_RATE, |text| field::limit_rate("burn_rate", text))?,
+            local_only: terms.local_only.as_deref().map(|text| field::yes_or_no("local_only", text)).transpose()?,
             auth: terms.auth.as_deref().map(auth).transpose()?,
         })
     }
@@ -146,6 +148,7 @@ impl Said {
         put(&mut user.caller_id, self.caller_id);
         put(&mut user.auth, self.auth);
         put(&mut account.deck, self.deck);
+        put(&mut account.local_only, self.local_only);
         let money = &mut account.account;
         put(&mut money.mode, self.mode);
         put(&mut money.currency, self.currency);
@@ -166,6 +169,7 @@ impl Said {
         [
             ("prepaid", self.mode.is_some()),
             ("deck", self.deck.is_some()),
+            ("local_only", self.local_only.is_some()),
             ("currency", self.currency.is_some()),
             ("timezone", self.zone.is_some()),
             ("credit_limit", self.credit_limit.is_some()),

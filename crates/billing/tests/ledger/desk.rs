@@ -30,6 +30,8 @@ pub struct Desk {
     pub entries: Vec<EntryRow>,
     pub records: Vec<Cdr>,
     pub days: BTreeMap<(AccountId, Day), DayRow>,
+    /// Where calls come from.
+    pub source: Option<IpAddr>,
     pub sources: BTreeMap<IpAddr, Usage>,
     /// Milliseconds by egress trunk and day of UTC.
     pub trunk_talk: BTreeMap<(TrunkId, Day), u64>,
@@ -69,6 +71,7 @@ impl Desk {
             entries: Vec::new(),
             records: Vec::new(),
             days: BTreeMap::new(),
+            source: None,
             sources: BTreeMap::new(),
             trunk_talk: BTreeMap::new(),
             payments: 0,
@@ -136,6 +139,7 @@ impl Desk {
             plan: plan.clone(),
         };
         let mut draft = Box::new(Cdr::begin(CallId::from_i64(call), 0, CallKind::Outbound, self.now));
+        draft.source_ip = self.source;
         draft.callee = "3612345".into();
         let levels = levels.iter().map(level).collect();
         Hold {
@@ -143,7 +147,7 @@ impl Desk {
             emergency: false,
             levels,
             lines: Vec::new(),
-            source: None,
+            source: self.source,
             draft,
             dialogs: b"dialogs".to_vec(),
         }
