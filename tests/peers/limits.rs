@@ -273,9 +273,7 @@ fn counters_that_a_hand_was_put_in_are_told_and_put_right_while_the_platform_run
     add_prepaid(&server, "alice", "10.00");
     talk(&server, &net, "alice", CHEAP, 1500);
     assert!(server.rows(&["limits", "repair", "--dry-run"]).is_empty());
-    let hand = "UPDATE accounts SET balance = balance + 1000000, held = 5 WHERE name = 'alice';
-                UPDATE lines SET in_use = 3; UPDATE trunk_days SET talk_ms = 1; UPDATE account_days SET spend = 0;";
-    crate::books::shell(&server, hand);
+    crate::books::put_a_hand_in_every_counter(&server, "alice");
     let told = |words: &[&str]| -> Vec<String> {
         let mut all: Vec<_> =
             server.rows(words).iter().map(|row| row["counter"].as_str().unwrap().to_owned()).collect();

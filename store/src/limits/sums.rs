@@ -109,12 +109,11 @@ pub async fn days(database: &DatabaseTransaction, counted: &Counted, mend: bool)
             talk_ms: Set(rows::signed(talk_ms)?),
             ..<account_day::ActiveModel as sea_orm::ActiveModelTrait>::default()
         };
-        match is_there {
-            true => drop(account_day::Entity::update(row).exec(database).await?),
-            false => {
-                let row = account_day::ActiveModel { capped: Set(None), accepted: Set(false), ..row };
-                account_day::Entity::insert(row).exec_without_returning(database).await?;
-            }
+        if is_there {
+            account_day::Entity::update(row).exec(database).await?;
+        } else {
+            let row = account_day::ActiveModel { capped: Set(None), accepted: Set(false), ..row };
+            account_day::Entity::insert(row).exec_without_returning(database).await?;
         }
     }
     Ok(drifts)

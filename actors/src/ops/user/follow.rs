@@ -137,17 +137,17 @@ impl Ops {
             let follows = inherited.iter().any(|name| name == field);
             let inherits = match all.get(field) {
                 Some(text) => is_inherit(text),
-                None => turned && (follows || !known.contains(&field)),
+                None => turned && (follows || !known.contains(field)),
             };
             if inherits || all.contains_key(field) {
                 inherited.retain(|name| name != field);
             }
             if inherits {
-                let text = of_template.get(field).filter(|_| self.is_his(user, field, &known));
+                let text = of_template.get(field).filter(|_| known.is_his(field));
                 if text.is_some() {
                     inherited.push(field.to_owned());
                 }
-                if text.is_some() || known.contains(&field) {
+                if text.is_some() || known.contains(field) {
                     all.insert(field.to_owned(), text.map_or("inherit", String::as_str).to_owned());
                 }
             }
@@ -166,8 +166,8 @@ impl Ops {
         let (mut all, mut inherited) = (templates::Terms::new(), Vec::new());
         for field in FOLLOWED {
             let follows = user.terms.inherited.iter().any(|name| name == field);
-            match template.get(field).filter(|_| self.is_his(user, field, &known)) {
-                Some(text) if follows || !known.contains(&field) => {
+            match template.get(field).filter(|_| known.is_his(field)) {
+                Some(text) if follows || !known.contains(field) => {
                     all.insert(field.to_owned(), text.clone());
                     inherited.push(field.to_owned());
                 }
@@ -186,11 +186,6 @@ impl Ops {
         Ok(())
     }
 
-    /// Limits of an account follow the template of the user it was made with.
-    fn is_his(&self, _: &UserRow, field: &str, known: &Known) -> bool {
-        known.is_maker || OF_USER.contains(&field)
-    }
-
     /// Which limits have a value now.
     async fn own_values(&self, user: &UserRow) -> Result<Known, Refused> {
         let account = accounts::get(&self.store, user.account).await?;
@@ -206,6 +201,11 @@ struct Known {
 }
 
 impl Known {
+    /// Limits of an account follow the template of the user it was made with, not of those who share it.
+    fn is_his(&self, field: &str) -> bool {
+        self.is_maker || OF_USER.contains(&field)
+    }
+
     fn contains(&self, field: &str) -> bool {
         self.fields.contains(&field)
     }
