@@ -13,7 +13,7 @@ use tollgate_routing::domains::Domains;
 use tollgate_routing::{Country, rows as routing_rows};
 use tollgate_settings::rows::sip as sip_rows;
 use tollgate_settings::{Layers, Profile, Registry, Values};
-use tollgate_store::{Result, Store, calendar, currency, decks, directory, marks, settings, trunks};
+use tollgate_store::{Result, Store, calendar, currency, decks, directory, limits, marks, settings, trunks};
 use tollgate_types::{Currency, Seed, Wall};
 
 use crate::carrier;
@@ -116,7 +116,8 @@ impl Snapshots {
     /// Settings changed: everybody reads them anew.
     pub async fn refresh_settings(&self, house: &Premises) -> Result<()> {
         let values = self.settings().await?;
-        self.rules.store(Arc::new(self.rules(&values, &house.prices.load())));
+        let rules = Arc::new(self.rules(&values, &house.prices.load()));
+        let ruled = self.rules.swap(rules.clone());
         let tuned = Tuned::read(&values, &self.host);
         house.relay.tune(&tuned.relay);
         house.tuned.store(Arc::new(tuned));
@@ -127,6 +128,10 @@ impl Snapshots {
         // The directory carries both: what trunks without a time of their own have, and which domains are served.
         if kept_there(&before) != kept_there(&house.settings.load()) {
             self.refresh_directory(house).await?;
+        }
+        // What addresses used is not counted while nothing limits it, and for other periods or callers it is something else.
+        if rules.policy.ip.is_on() && ruled.policy.ip != rules.policy.ip {
+            limits::recount_addresses(&self.store, &rules).await?;
         }
         Ok(())
     }

@@ -127,14 +127,13 @@ impl Ops {
     }
 
     async fn settings_changed(&self) -> Result<(), Refused> {
-        let before = self.rules().await?;
         if let Some(house) = &self.house {
-            self.snapshots.refresh_settings(house).await?;
+            return Ok(self.snapshots.refresh_settings(house).await?);
         }
-        let after = self.rules().await?;
-        // What addresses used is not counted while nothing limits it, and for other periods or callers it is something else.
-        if after.policy.ip.is_on() && (self.house.is_none() || before.policy.ip != after.policy.ip) {
-            limits::recount_addresses(&self.store, &after).await?;
+        // A server does this by itself; the next one finds what addresses used counted by these settings.
+        let rules = self.rules().await?;
+        if rules.policy.ip.is_on() {
+            limits::recount_addresses(&self.store, &rules).await?;
         }
         Ok(())
     }
