@@ -319,15 +319,16 @@ impl Platform {
             recovery::bring_what_was_spooled(&living).await?;
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
             recovery::remember_registrations(&there, &living).await?;
-            if first { first_start::furnish(&there, &asked).await } else { Ok(Vec::new()) }
+            if first { first_start::furnish(&there, &asked, snaps.currency).await } else { Ok(Vec::new()) }
         });
         news.extend(more.await?);
 
         workers::heartbeat(&runtime, &store, &life, &house, &stop);
         workers::lay_out_time(&runtime, snapshots.clone(), &house, &stop);
         workers::watch_profile(&runtime, ops.clone(), &stop);
-        workers::keep_house(&runtime, &store, &stop);
         follow::follow(&runtime, &store, snapshots.clone(), ops.clone(), &stop);
+        workers::keep_house(&runtime, &store, snapshots.clone(), &stop);
+        workers::carry_talk(&runtime, &store, &house, &stop);
         for trunk in house.directory.load_full().egresses() {
             let changed = Changed { trunk: trunk.id, now: Some(trunk.clone()) };
             shards.of_trunk(trunk.id).do_send(changed);

@@ -31,6 +31,7 @@ pub mod ledger;
 pub mod media_leg;
 pub mod observe;
 pub mod ops;
+pub mod pace;
 pub mod pending;
 pub mod placement;
 pub mod premises;

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Wires};
 use crate::journal::JournalDoor;
 use crate::ledger::LedgerDoor;
+use crate::pace::Pace;
 use crate::pending::PendingCalls;
 use crate::placement::{CallIds, Shards};
 use crate::presence::Presence;
@@ -72,6 +73,8 @@ pub struct Premises {
     pub pending: Arc<PendingCalls>,
     /// Live calls, and how many there may be.
     pub load: Load,
+    /// How fast calls begin.
+    pub pace: Pace,
     /// How each egress trunk is.
     pub trunks: TrunkBoard,
     /// Who is online.
@@ -168,6 +171,7 @@ impl Premises {
             presence: Presence::new(plans.seed.child(0x7072)),
             pending: Arc::new(PendingCalls::new(plans.seed.child(0x7065))),
             load: Load::new(plans.calls_max),
+            pace: Pace::new(plans.seed.child(0x7061)),
             shards: OnceLock::new(),
             raters: OnceLock::new(),
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::{Value, json};
-use tollgate_call::admission::{self, Facts};
+use tollgate_call::admission::{self, Facts, Load};
 use tollgate_call::{Admission, Event, PlanAsk, Query};
 use tollgate_types::{Mono, Refusal, Rule, UserId, Wall};
 
@@ -61,6 +61,7 @@ pub fn judge(
     house: &Premises,
     ask: &PlanAsk,
     devices: &dyn Fn(UserId) -> Option<usize>,
+    load: Load,
     at: (Mono, Wall),
     draw: u64,
 ) -> Admission {
@@ -74,6 +75,8 @@ pub fn judge(
         rates: &prices.rates,
         currency: prices.currency,
         peak: prices.is_peak(at.1),
+        offpeak: &|zone| prices.calendar.is_offpeak(zone, at.1),
+        load,
         health: &|trunk| house.trunks.health(trunk),
         devices,
         draw,
@@ -107,8 +110,10 @@ impl Handler<PlanCall> for Rater {
         let at = (self.house.clock.mono(), self.house.clock.wall());
         let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
         let house = &self.house;
-        let admission = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw))
-            .unwrap_or_else(|| overloaded(&ask));
+        let load = house.pace.begins(house, &ask, at.0);
+        let devices = |user| Some(house.presence.devices(user));
+        let admission =
+            contain("rater", || judge(house, &ask, &devices, load, at, draw)).unwrap_or_else(|| overloaded(&ask));
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

@@ -16,7 +16,7 @@ use tollgate_routing::{Country, rows as routing_rows};
 use tollgate_settings::rows::sip as sip_rows;
 use tollgate_settings::{Layers, Profile, Registry, Values};
 use tollgate_store::versions::{self, Versions};
-use tollgate_store::{Result, Store, calendar, currency, decks, directory, marks, settings, trunks};
+use tollgate_store::{Result, Store, calendar, currency, decks, directory, limits, marks, settings, trunks};
 use tollgate_types::{AccountId, Currency, Seed, UserId, Wall};
 
 use crate::carrier;
@@ -131,7 +131,8 @@ impl Snapshots {
         let mut seen = self.seen.lock().await;
         let version = versions::read(&self.store).await?.settings;
         let values = self.settings().await?;
-        self.rules.store(Arc::new(self.rules(&values, &house.prices.load())));
+        let rules = Arc::new(self.rules(&values, &house.prices.load()));
+        let ruled = self.rules.swap(rules.clone());
         let tuned = Tuned::read(&values, &self.host);
         house.relay.tune(&tuned.relay);
         house.tuned.store(Arc::new(tuned));
@@ -142,6 +143,10 @@ impl Snapshots {
             self.read_directory(house, &mut seen).await?;
         }
         seen.settings = version;
+        // What addresses used is not counted while nothing limits it, and for other periods or callers it is something else.
+        if rules.policy.ip.is_on() && ruled.policy.ip != rules.policy.ip {
+            limits::recount_addresses(&self.store, &rules).await?;
+        }
         Ok(())
     }
 

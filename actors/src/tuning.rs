@@ -20,11 +20,14 @@ pub fn registry() -> Registry {
         tollgate_settings::rows::call::ROWS,
         tollgate_settings::rows::digest::ROWS,
         tollgate_settings::rows::media::ROWS,
+        tollgate_settings::rows::platform::ROWS,
         tollgate_settings::rows::registrar::ROWS,
         tollgate_settings::rows::sip::ROWS,
         tollgate_call::policy::ROWS,
         tollgate_billing::settings::ROWS,
+        tollgate_billing::source::ROWS,
         tollgate_routing::rows::ROWS,
+        crate::ops::DEFAULTS,
     ];
     Registry::new(rooms)
 }

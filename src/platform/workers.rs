@@ -14,18 +14,22 @@ use tollgate_actors::premises::Premises;
 use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
 use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::Cause;
+use tollgate_billing::calendar::Zone;
+use tollgate_billing::source::IpLimits;
 use tollgate_call::Event;
 use tollgate_settings::Values;
 use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
-use tollgate_store::{Engine, Store, bans, ledger, registrations};
+use tollgate_store::{Engine, Store, bans, ledger, registrations, sources, trunk_days};
 use tollgate_types::Wall;
 
 use super::NoStart;
 
 /// A proof of life a second.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often talk time of trunks is read from the books.
+const TALK: Duration = Duration::from_secs(5);
 /// How often it is asked whether a load test is over.
 const PROFILE: Duration = Duration::from_secs(60);
 /// How often the daily anchor and the prunings are looked after.
@@ -156,27 +160,48 @@ pub fn watch_profile(runtime: &tokio::runtime::Runtime, ops: Arc<Ops>, stop: &Ar
     });
 }
 
+/// Carries what other nodes' calls by trunks with a quota talked, and this node's own of before its start.
+pub fn carry_talk(runtime: &tokio::runtime::Runtime, store: &Store, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
+    let (store, house, stop) = (store.clone(), house.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(TALK);
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            let directory = house.directory.load_full();
+            if !directory.egresses().any(|trunk| trunk.talk_day.is_some() || trunk.talk_month.is_some()) {
+                continue;
+            }
+            let today = Zone::UTC.day_of(house.clock.wall());
+            match trunk_days::talked(&store, today).await {
+                Ok(talked) => house.trunks.carry_talk(today, &talked),
+                Err(error) => tracing::warn!(%error, "the talk time of trunks was not read"),
+            }
+        }
+    });
+}
+
 /// Takes the daily anchor of the books, and forgets registrations and bans that are over.
-pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, stop: &Arc<AtomicBool>) {
+pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, snapshots: Arc<Snapshots>, stop: &Arc<AtomicBool>) {
     let (store, stop) = (store.clone(), stop.clone());
     runtime.spawn(async move {
         let mut every = tokio::time::interval(HOUSEKEEPING);
         while !stop.load(Ordering::Relaxed) {
             every.tick().await;
-            if let Err(error) = tidy_up(&store).await {
+            if let Err(error) = tidy_up(&store, &snapshots.rules.load().policy.ip).await {
                 tracing::warn!(%error, "the hourly housekeeping was not done; it is tried again");
             }
         }
     });
 }
 
-async fn tidy_up(store: &Store) -> Result<(), tollgate_store::Error> {
+async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_store::Error> {
     if ledger::anchor(store).await? {
         tracing::info!("the books were anchored for the day");
     }
     let now = store.now().await?;
     registrations::prune(store, now).await?;
     bans::prune(store, now).await?;
+    sources::prune(store, now, addresses.is_on().then_some(addresses.period)).await?;
     Ok(())
 }
 

@@ -152,7 +152,7 @@ fn hold(call: i64, account: AccountId) -> Ask {
     let lines = vec![LineAsk { holder: Holder::User(UserId(account.0)), max: Some(500), setting: "lines.max" }];
     let node = NodeLife { node: 0, life: 1 };
     let (draft, dialogs) = (draft(call, account), vec![7; 300]);
-    ask(call, 0, What::Hold(Box::new(Hold { node, emergency: false, levels, lines, draft, dialogs })))
+    ask(call, 0, What::Hold(Box::new(Hold { node, emergency: false, levels, lines, source: None, draft, dialogs })))
 }
 
 fn answered(call: i64) -> Ask {

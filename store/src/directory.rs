@@ -150,6 +150,7 @@ fn read_trunk(
             default_number: terms.default_number,
             trusted_identity: terms.trusted_identity,
             max_lines: terms.max_lines,
+            max_lines_offpeak: terms.max_lines_offpeak,
             enabled,
             credential_version,
             ..Ingress::new(id, &terms.name, terms.auth)
@@ -166,6 +167,9 @@ fn read_trunk(
         register: terms.register,
         health_every: terms.health_every.or(health_every).filter(|every| !every.is_zero()),
         max_lines: terms.max_lines,
+        max_lines_offpeak: terms.max_lines_offpeak,
+        talk_day: terms.talk_day,
+        talk_month: terms.talk_month,
         deck: terms.deck,
         currency: column::read_option(currency.map(String::as_str), "deck")?.unwrap_or(Currency::USD),
         number_format: terms.number_format,
@@ -219,6 +223,7 @@ fn read_user_cells(row: &dyn Cells) -> Result<user::Model> {
         disabled_by: None,
         email: None,
         template: None,
+        inherited: "[]".to_owned(),
         created_at: 0,
     })
 }

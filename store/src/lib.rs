@@ -18,6 +18,7 @@ pub mod dids;
 pub mod directory;
 mod entity;
 pub mod error;
+mod extensions;
 pub mod ledger;
 pub mod limits;
 pub mod marks;
@@ -31,10 +32,13 @@ pub mod seal;
 pub mod secrets;
 pub mod settings;
 pub mod spool;
+pub mod sources;
 #[cfg(test)]
 mod stories;
+pub mod templates;
 #[cfg(test)]
 mod testing;
+pub mod trunk_days;
 pub mod trunks;
 pub mod users;
 pub mod versions;

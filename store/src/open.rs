@@ -303,7 +303,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = || Options::embedded(folder.path());
         let behind = refused(Options { migrate: false, ..options() }).await;
-        assert!(behind.starts_with("the database lacks 6 schema change(s), the first is m20261122_000001"), "{behind}");
+        assert!(behind.starts_with("the database lacks "), "{behind}");
+        assert!(behind.contains("schema change(s), the first is m20261122_000001"), "{behind}");
 
         let store = Store::open(options()).await.unwrap();
         assert_eq!(std::fs::metadata(store.file().unwrap()).unwrap().permissions().mode() & 0o777, 0o600);

@@ -15,6 +15,7 @@ use crate::accounts::{self, Terms};
 use crate::audit::{self, Change};
 use crate::entity::{account, account_day, did, entry, trunk, user};
 use crate::error::{Error, Result};
+use crate::extensions;
 use crate::open::{By, Store, Writing};
 use crate::secrets;
 use crate::versions::{self, Touched};
@@ -70,8 +71,10 @@ pub struct UserTerms {
     pub max_lines_offpeak: Option<u32>,
     /// Where notices go.
     pub email: Option<String>,
-    /// The template he was made from.
+    /// The template he follows.
     pub template: Option<String>,
+    /// Options that are as the template says, by name.
+    pub inherited: Vec<String>,
 }
 
 /// Who pays for a new user.
@@ -108,6 +111,23 @@ pub async fn list(store: &Store) -> Result<Vec<UserRow>> {
     rows.into_iter().map(UserRow::try_from).collect()
 }
 
+/// Those who follow a template, oldest first.
+pub async fn of_template(store: &Store, name: &str) -> Result<Vec<UserRow>> {
+    let find = user::Entity::find().filter(user::Column::Template.eq(name)).order_by_asc(user::Column::Id);
+    find.all(store.read()).await?.into_iter().map(UserRow::try_from).collect()
+}
+
+/// The user whom an account was made with: it has his name.
+pub async fn maker(store: &Store, account: &str) -> Result<Option<UserRow>> {
+    let row = user::Entity::find().filter(user::Column::Key.eq(key(account))).one(store.read()).await?;
+    row.map(UserRow::try_from).transpose()
+}
+
+/// How many there are.
+pub async fn count(store: &Store) -> Result<u64> {
+    Ok(user::Entity::find().count(store.read()).await?)
+}
+
 /// Are there any?
 pub async fn is_empty(store: &Store) -> Result<bool> {
     Ok(user::Entity::find().one(store.read()).await?.is_none())
@@ -123,6 +143,9 @@ pub async fn create(
 ) -> Result<UserRow> {
     let writing = store.begin().await?;
     let made = insert(store, &writing, by, terms, payer, secret).await?;
+    if made.terms.extension.is_some() {
+        extensions::check(&writing).await?;
+    }
     versions::touch(&writing, &both_of(&made)).await?;
     writing.commit().await?;
     Ok(made)
@@ -138,6 +161,9 @@ pub async fn create_all(
     let mut made = Vec::with_capacity(all.len());
     for (terms, payer, secret) in all {
         made.push(insert(store, &writing, by, &terms, payer, secret).await?);
+    }
+    if made.iter().any(|user| user.terms.extension.is_some()) {
+        extensions::check(&writing).await?;
     }
     let touched: Vec<Touched> = made.iter().flat_map(both_of).collect();
     versions::touch(&writing, &touched).await?;
@@ -161,6 +187,9 @@ pub async fn edit(
     let version = was.credential_version + i64::from(fresh);
     let row = user::ActiveModel { id: Set(was.id), credential_version: Set(version), ..columns(&terms) };
     let is_now = user::Entity::update(row).exec(&*writing).await.map_err(|error| taken(error, &terms))?;
+    if terms.extension != old.terms.extension || terms.parent != old.terms.parent || terms.kind != old.terms.kind {
+        extensions::check(&writing).await?;
+    }
     if let Some((before, after)) = audit::difference(&was, &is_now) {
         let (subject, was, is_now) = (is_now.name.as_str(), Some(before), Some(after));
         audit::note(&writing, by, Change { action: "set", noun: "user", subject, was, is_now }).await?;

@@ -25,6 +25,7 @@ mod carriers;
 mod challenges;
 mod crash;
 mod forks;
+mod limits;
 mod load;
 mod midcall;
 mod money;

@@ -61,8 +61,11 @@ impl Ops {
             Ok(plan) => plan,
             Err(refusal) => return Ok(answer(Some(refusal), None, None, trace)),
         };
-        let money =
-            if plan.emergency || plan.levels.is_empty() { None } else { Some(self.price(plan, &admission, at).await?) };
+        let money = if plan.emergency || plan.levels.is_empty() {
+            None
+        } else {
+            Some(self.price(plan, &admission, ask.source, at).await?)
+        };
         if let (Value::Array(rows), Some(money)) = (&mut trace, &money) {
             rows.extend(money.trace.iter().map(|row| json!(row)));
         }
@@ -110,8 +113,8 @@ impl Ops {
         at: Wall,
         devices: &dyn Fn(UserId) -> Option<usize>,
     ) -> Admission {
-        let unknown = Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 };
-        let health = |trunk: TrunkId| self.living().map_or(unknown, |house| house.trunks.health(trunk));
+        let health = |trunk: TrunkId| self.living().map_or(Health::FINE, |house| house.trunks.health(trunk));
+        let load = self.living().map(|house| house.pace.would_be(house, ask, house.clock.mono())).unwrap_or_default();
         let facts = Facts {
             directory: &world.directory,
             values: &world.values,
@@ -120,6 +123,8 @@ impl Ops {
             rates: &world.prices.rates,
             currency: world.prices.currency,
             peak: world.prices.is_peak(at),
+            offpeak: &|zone| world.prices.calendar.is_offpeak(zone, at),
+            load,
             health: &health,
             devices,
             draw: 0,
@@ -130,7 +135,7 @@ impl Ops {
     }
 
     /// What the ledger would say, on rows read now.
-    async fn price(&self, plan: &Plan, admission: &Admission, at: Wall) -> Result<Explained, Refused> {
+    async fn price(&self, plan: &Plan, admission: &Admission, ip: IpAddr, at: Wall) -> Result<Explained, Refused> {
         let mut books = Books::default();
         for level in &plan.levels {
             books.put_account(accounts::get(&self.store, level.account).await?.row);
@@ -140,6 +145,11 @@ impl Ops {
         for line in &plan.lines {
             books.put_lines(line.holder, accounts::lines_in_use(&self.store, line.holder).await?);
         }
+        let rules = self.rules().await?;
+        let source = Some(ip).filter(|_| plan.counts_source);
+        if let Some(ip) = source.filter(|_| rules.policy.ip.is_on()) {
+            books.put_source(ip, tollgate_store::sources::used(&self.store, ip).await?);
+        }
         let mut draft = Cdr::begin(CallId::from_i64(0), 0, plan.kind, at);
         draft.callee = admission.callee.to_string();
         let hold = Hold {
@@ -147,10 +157,11 @@ impl Ops {
             emergency: plan.emergency,
             levels: plan.levels.clone(),
             lines: plan.lines.clone(),
+            source,
             draft: Box::new(draft),
             dialogs: Vec::new(),
         };
-        explain(&books, &*self.rules().await?, &hold, at).map_err(Refused::because)
+        explain(&books, &rules, &hold, at).map_err(Refused::because)
     }
 }
 

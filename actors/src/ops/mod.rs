@@ -13,14 +13,19 @@ pub mod deck;
 pub mod did;
 pub mod explain;
 pub mod ledger;
+pub mod limits;
 pub mod registration;
 pub mod route;
+pub mod template;
 pub mod trunk;
 pub mod user;
 
 pub mod outcome;
 
 mod backup;
+#[cfg(test)]
+mod bad_input;
+mod defaults;
 mod field;
 mod living;
 mod shown;
@@ -45,6 +50,8 @@ use crate::ledger::IsDrained;
 use crate::placement::CallIds;
 use crate::premises::Premises;
 use crate::snapshots::Snapshots;
+use defaults::DEFAULT_TEMPLATE;
+pub use defaults::ROWS as DEFAULTS;
 use outcome::{ProgressSink, Refused};
 
 /// The operator's desk. With a house it acts on the living platform; without one it works on the database alone.
@@ -75,6 +82,7 @@ impl Request {
             self,
             Request::Cdr(_)
                 | Request::Ledger(_)
+                | Request::Limits(_)
                 | Request::User(user::User::Show { .. } | user::User::List)
                 | Request::Backup(_)
         )
@@ -113,6 +121,8 @@ impl Ops {
             Request::Call(call) => self.call(&by, call).await,
             Request::Cdr(cdr) => self.cdr(cdr, &progress).await,
             Request::Ledger(ledger) => self.ledger(ledger).await,
+            Request::Limits(limits) => self.limits(&by, limits).await,
+            Request::Template(template) => self.template(&by, template, &progress).await,
             Request::Registration(registration) => self.registration(&by, registration).await,
             Request::Explain(explain) => self.explain(explain).await,
             Request::Backup(backup) => self.backup(&by, backup).await,
@@ -200,6 +210,12 @@ pub enum Request {
     /// The books
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Counters, counted again
+    #[command(subcommand)]
+    Limits(limits::Limits),
+    /// What new users take where nothing is said
+    #[command(subcommand)]
+    Template(template::Template),
     /// Registered devices
     #[command(subcommand)]
     Registration(registration::Registration),

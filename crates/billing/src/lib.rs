@@ -19,6 +19,7 @@ pub mod policy;
 pub mod price;
 pub mod quote;
 pub mod settings;
+pub mod source;
 
 pub use account::{AccountKind, AccountRow, AccountTerms, Mode};
 pub use calendar::{Day, Month, Zone};

@@ -8,6 +8,7 @@
 mod plan;
 pub mod postgres;
 pub(crate) mod rows;
+pub(crate) mod sources;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The books on PostgreSQL: the same decision, under row locks.
 //!
-//! Every node locks in one order: holds by key, accounts by id, line counts by holder. Two nodes can then wait for each other's
+//! Every node locks in one order: holds by key, accounts by id, line counts by holder, source addresses, talk of trunks. Two nodes can then wait for each other's
 //! commit, but never for each other.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tollgate_billing::{Ask, Books, HoldKey, Outcome, apply};
 use tollgate_types::Wall;
 
 use super::plan::{Before, accounts_of, line_moves, released};
-use super::rows;
+use super::{rows, sources};
 use crate::entity::{account, account_day, cdr, entry, hold, line};
 use crate::error::{Error, Result};
 use crate::marks;
@@ -82,8 +82,13 @@ impl Book {
         // Dropped before its commit, a transaction is rolled back.
         let transaction = self.connection.begin().await?;
         let (mut books, before) = read(&transaction, asks).await?;
+        if rules.policy.ip.is_on() {
+            sources::read_server(&transaction, &mut books, asks, now).await?;
+        }
         let outcomes = apply(&mut books, rules, asks, now);
-        write(&transaction, &before, &books.take_changes()).await?;
+        let changes = books.take_changes();
+        write(&transaction, &before, &changes).await?;
+        sources::write_server(&transaction, &changes, now).await?;
         transaction.commit().await?;
         Ok(outcomes)
     }

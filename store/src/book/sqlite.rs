@@ -13,7 +13,7 @@ use tollgate_billing::{Ask, Books, Outcome, apply};
 use tollgate_types::Wall;
 
 use super::plan::{Before, accounts_of, line_moves};
-use super::rows;
+use super::{rows, sources};
 use crate::entity::{account, account_day, entry};
 use crate::error::{Error, Result};
 use crate::open::Store;
@@ -104,8 +104,13 @@ fn transact(connection: &mut Connection, rules: &Rules, asks: &[Ask], now: Wall)
     // Dropped before its commit, a transaction is rolled back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut books, before) = read(&transaction, &Needs::of(asks))?;
+    if rules.policy.ip.is_on() {
+        sources::read_file(&transaction, &mut books, asks)?;
+    }
     let outcomes = apply(&mut books, rules, asks, now);
-    write(&transaction, &before, &books.take_changes())?;
+    let changes = books.take_changes();
+    write(&transaction, &before, &changes)?;
+    sources::write_file(&transaction, &changes, now)?;
     transaction.commit()?;
     Ok(outcomes)
 }

@@ -38,6 +38,7 @@ pub(super) fn columns(terms: &UserTerms) -> user::ActiveModel {
         max_lines_offpeak: Set(terms.max_lines_offpeak.map(i64::from)),
         email: Set(terms.email.clone()),
         template: Set(terms.template.clone()),
+        inherited: Set(serde_json::Value::from(terms.inherited.clone()).to_string()),
         ..<user::ActiveModel as sea_orm::ActiveModelTrait>::default()
     }
 }
@@ -61,6 +62,7 @@ impl UserTerms {
             max_lines_offpeak: None,
             email: None,
             template: None,
+            inherited: Vec::new(),
         }
     }
 }
@@ -86,6 +88,8 @@ impl TryFrom<user::Model> for UserRow {
                 max_lines_offpeak: column::count_option(row.max_lines_offpeak, &place)?,
                 email: row.email,
                 template: row.template,
+                inherited: serde_json::from_str(&row.inherited)
+                    .map_err(|_| Error::corrupt(format!("{place}: inherited")))?,
                 name: row.name,
                 domain: row.domain,
             },

@@ -1,6 +1,8 @@
 //! What can be asked of the ledger.
 
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
 use tollgate_types::{AccountId, CallId, Currency, Money, Mono, TrunkId, Wall};
 
 use crate::calendar::Day;
@@ -72,6 +74,8 @@ pub struct Hold {
     pub levels: Vec<LevelQuote>,
     /// Further lines it takes: the caller's, the callee's, the trunk's. Accounts of the chain are added by the ledger.
     pub lines: Vec<LineAsk>,
+    /// The address whose calls, seconds and money it counts against; `None` where the limits of an address do not concern it.
+    pub source: Option<IpAddr>,
     /// The record as far as it is known.
     pub draft: Box<Cdr>,
     /// What ends the dialogs, as far as they exist.

@@ -1,5 +1,7 @@
 //! Asks that may wait outside the database: facts that nobody can refuse any more, only write down.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use tollgate_types::{AccountId, Currency, Mono, Wall};
 
@@ -46,6 +48,8 @@ pub struct Began {
     pub levels: Vec<(AccountId, Currency)>,
     /// Further lines it takes.
     pub holders: Vec<Holder>,
+    /// See [`Hold::source`].
+    pub source: Option<IpAddr>,
     /// See [`Hold::draft`].
     pub draft: Box<Cdr>,
     /// See [`Hold::dialogs`].
@@ -110,6 +114,7 @@ impl Began {
             node: hold.node,
             levels: hold.levels.iter().map(|level| (level.account, level.currency)).collect(),
             holders: hold.lines.iter().map(|line| line.holder).collect(),
+            source: hold.source,
             draft: hold.draft.clone(),
             dialogs: hex::encode(&hold.dialogs),
         }
@@ -122,6 +127,7 @@ impl Began {
             emergency: true,
             levels: self.levels.into_iter().map(level).collect(),
             lines: self.holders.into_iter().map(|holder| LineAsk { holder, max: None, setting: "" }).collect(),
+            source: self.source,
             draft: self.draft,
             dialogs: hex::decode(self.dialogs).unwrap_or_default(),
         }

@@ -17,6 +17,7 @@ mod extend;
 mod outcome;
 mod recount;
 mod settle;
+mod sources;
 
 pub(crate) use admit::disabled;
 pub use ask::{Answered, Ask, AskKey, Credit, Extend, Hold, LevelQuote, LineAsk, Recover, Settle, What};

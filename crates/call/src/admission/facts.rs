@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tollgate_billing::calendar::Zone;
 use tollgate_billing::currency::RateTable;
 use tollgate_billing::deck::DeckVersion;
 use tollgate_routing::directory::Directory;
@@ -27,6 +28,10 @@ pub struct Facts<'a> {
     pub currency: Currency,
     /// Peak hours by the platform's calendar?
     pub peak: bool,
+    /// Is it off-peak now where an account lives?
+    pub offpeak: &'a dyn Fn(Zone) -> bool,
+    /// How busy the platform is with this call.
+    pub load: Load,
     /// How carriers are.
     pub health: &'a dyn Fn(TrunkId) -> Health,
     /// How many devices a user has registered, where that is known; a call finds out when it locates them.
@@ -37,4 +42,15 @@ pub struct Facts<'a> {
     pub now: Mono,
     /// Now, by the calendar.
     pub wall: Wall,
+}
+
+/// What this node has to do, the call that is asked about included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Calls that live here.
+    pub calls: u64,
+    /// New calls within this second.
+    pub begun: u64,
+    /// The same of the caller's tenant.
+    pub begun_by_tenant: u64,
 }

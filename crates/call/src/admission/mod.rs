@@ -3,6 +3,7 @@
 //! Nothing here has a side effect: `tollgate explain` asks the same list. Money comes last and is only priced here; what
 //! takes it, lines included, is the ledger's hold.
 
+mod capacity;
 mod case;
 mod facts;
 mod identity;
@@ -14,7 +15,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use facts::Facts;
+pub use facts::{Facts, Load};
 pub use plan::{Admission, Candidate, Plan, PlanAsk};
 
 use tollgate_types::{Refusal, Rule};
@@ -23,6 +24,7 @@ use case::{Case, Finding};
 
 /// The list, in the order of [`Rule`]. A rule that needs more facts gets them into [`Facts`]; a new one gets a line here.
 const RULES: &[(Rule, Judge)] = &[
+    (Rule::Overload, capacity::platform_has_room),
     (Rule::NotAuthorised, state::caller_is_known),
     (Rule::UserDisabled, state::user_is_enabled),
     (Rule::AccountDisabled, state::accounts_are_enabled),

@@ -97,20 +97,35 @@ fn directory() -> Directory {
 }
 
 fn judged(who: Party, dialled: &str, change: impl FnOnce(&mut PlanAsk)) -> Admission {
-    let directory = directory();
+    judged_at(&directory(), &Values::default(), false, who, dialled, change)
+}
+
+fn judged_in(directory: &Directory, values: &Values, night: bool, who: Party, dialled: &str) -> Admission {
+    judged_at(directory, values, night, who, dialled, |_| {})
+}
+
+fn judged_at(
+    directory: &Directory,
+    values: &Values,
+    night: bool,
+    who: Party,
+    dialled: &str,
+    change: impl FnOnce(&mut PlanAsk),
+) -> Admission {
     let (sell, buy) =
         (deck(1, DeckKind::Sell, &[("44", "0.02"), ("979", "blocked")]), deck(2, DeckKind::Buy, &[("4", "0.01")]));
     let find = |id: DeckId| Some(if id == DeckId(1) { sell.clone() } else { buy.clone() });
-    let values = Values::default();
-    let emergencies = Emergencies::from_values(&values);
+    let emergencies = Emergencies::from_values(values);
     let facts = Facts {
-        directory: &directory,
-        values: &values,
+        directory,
+        values,
         emergencies: &emergencies,
         deck: &find,
         rates: &RateTable::default(),
         currency: Currency::USD,
         peak: true,
+        offpeak: &|_| night,
+        load: super::Load::default(),
         health: &|_| Health::FINE,
         devices: &|user| (user == UserId(4)).then_some(0),
         draw: 7,
@@ -233,4 +248,31 @@ fn who_sends_a_call_on_keeps_the_line_he_has() {
     assert_eq!(plan.kind, CallKind::Redirect);
     let refused = judged(user(1), "sip:442012345678@example.com", |ask| ask.local_only = true);
     assert_eq!(refused.verdict.unwrap_err().rule, Rule::LocalOnly);
+}
+
+#[test]
+fn lines_follow_the_hour_where_the_account_lives() {
+    use tollgate_settings::rows::call::{LINES_ENDUSER, LINES_ENDUSER_OFFPEAK};
+    let directory = directory();
+    let class = Values::default()
+        .with(&LINES_ENDUSER, tollgate_settings::Value::Integer(4))
+        .with(&LINES_ENDUSER_OFFPEAK, tollgate_settings::Value::Integer(3));
+    //  lines, off-peak lines, is it off-peak, so many, and what says so
+    for (max, offpeak, night, most, setting) in [
+        (Some(7), None, false, Some(7), "user.max_lines"),
+        (Some(7), Some(2), false, Some(7), "user.max_lines"),
+        (Some(7), Some(2), true, Some(2), "user.max_lines_offpeak"),
+        (Some(7), None, true, Some(7), "user.max_lines"),
+        (None, Some(2), true, Some(2), "user.max_lines_offpeak"),
+        (None, Some(2), false, Some(4), "lines.enduser"),
+        (None, None, true, Some(3), "lines.enduser_offpeak"),
+        (None, None, false, Some(4), "lines.enduser"),
+    ] {
+        let mut alice = User::clone(directory.user(UserId(1)).unwrap());
+        (alice.max_lines, alice.max_lines_offpeak) = (max, offpeak);
+        let directory = directory.with([Change::User(alice)]);
+        let admission = judged_in(&directory, &class, night, user(1), "sip:442012345678@example.com");
+        let lines = admission.verdict.unwrap().lines;
+        assert_eq!((lines[0].max, lines[0].setting), (most, setting), "{max:?} {offpeak:?} {night}");
+    }
 }

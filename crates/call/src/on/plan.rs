@@ -65,6 +65,7 @@ impl Call {
             emergency: plan.emergency,
             levels: plan.levels.clone(),
             lines: plan.lines.clone(),
+            source: paid.cdr.source_ip.filter(|_| plan.counts_source),
             draft: paid.cdr.clone(),
             dialogs: dialogs.into_bytes(),
         };

@@ -4,6 +4,7 @@ pub mod books;
 pub mod call;
 pub mod digest;
 pub mod media;
+pub mod platform;
 pub mod registrar;
 pub mod sip;
 
