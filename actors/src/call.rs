@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::Value;
-use tollgate_billing::ledger::{AskKey, Outcome};
+use tollgate_billing::ledger::{AskKey, Outcome, What};
 use tollgate_call::{Action, Event, MediaOrder, Note, Query, Target};
 use tollgate_media::Leg as Side;
 use tollgate_sip::transaction::ServerKey;
@@ -191,7 +191,7 @@ impl Line {
     fn plan(&mut self, query: Query, ask: Box<tollgate_call::PlanAsk>, own: &Addr<Call>) {
         let account = ask.payer.account();
         self.payer = account.and_then(|account| Some((account, self.house.directory.load().account(account)?.owner?)));
-        let plan = PlanCall { query, ask, reply: own.clone() };
+        let plan = PlanCall { call: self.core.id(), query, ask, reply: own.clone() };
         if let Err(error) = self.house.rater(self.core.shard()).try_send(plan) {
             tracing::warn!(call = %self.core.id(), %error, "the rater takes no questions");
         }
@@ -217,6 +217,11 @@ impl Line {
     }
 
     fn ask(&mut self, ask: tollgate_billing::ledger::Ask, own: &Addr<Call>) {
+        match &ask.what {
+            What::Settle(settle) => self.house.watcher.ended(&settle.cdr, &self.house),
+            What::Record(cdr) => self.house.watcher.ended(cdr, &self.house),
+            _ => {}
+        }
         let order = LedgerOrder { ask, reply: Some(own.clone().recipient()) };
         let Some((account, owner)) = self.payer else { return self.house.ledger.order(order) };
         let enquiry = Enquiry { account, order, caller: own.clone() };

@@ -31,6 +31,7 @@ use crate::relay::RelayHandle;
 use crate::resolver::Resolver;
 use crate::trunk_board::TrunkBoard;
 use crate::tuning::Tuned;
+use crate::watcher::WatcherDoor;
 
 /// See the module.
 pub struct Premises {
@@ -58,6 +59,8 @@ pub struct Premises {
     pub ledger: LedgerDoor,
     /// What is written behind.
     pub journal: JournalDoor,
+    /// Who watches how calls go.
+    pub watcher: WatcherDoor,
     /// Who tells people.
     pub alerter: Addr<Alerter>,
     /// Names to addresses.
@@ -135,6 +138,7 @@ pub struct Plans {
     pub relay: RelayHandle,
     pub ledger: LedgerDoor,
     pub journal: JournalDoor,
+    pub watcher: WatcherDoor,
     pub alerter: Addr<Alerter>,
     pub resolver: Resolver,
     pub edge_counts: Arc<EdgeCounts>,
@@ -161,6 +165,7 @@ impl Premises {
             relay: plans.relay,
             ledger: plans.ledger,
             journal: plans.journal,
+            watcher: plans.watcher,
             alerter: plans.alerter,
             resolver: plans.resolver,
             edge_counts: plans.edge_counts,

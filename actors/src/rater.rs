@@ -4,18 +4,21 @@
 //! snapshots at each question, and the one ordered list of rules ([`tollgate_call::admission`]) judges. Prepaid, postpaid and
 //! dynamic credit are enforced by the ask it prices, in the Ledger. A panic costs one question.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::{Value, json};
 use tollgate_call::admission::{self, Facts};
 use tollgate_call::{Admission, Event, PlanAsk, Query};
-use tollgate_types::{Mono, Refusal, Rule, UserId, Wall};
+use tollgate_guard::fraud::Attempt;
+use tollgate_types::{AccountId, CallId, Mono, Refusal, Rule, UserId, Wall};
 
 use crate::call::{Call, Tell};
 use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::supervision::contain;
+use crate::watcher::Attempted;
 
 const MAILBOX: usize = 8192;
 
@@ -30,11 +33,13 @@ pub struct Rater {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PlanCall {
-    /// The call's question.
+    /// The call.
+    pub call: CallId,
+    /// Its question.
     pub query: Query,
     /// What it wants.
     pub ask: Box<PlanAsk>,
-    /// The call.
+    /// Where the answer goes.
     pub reply: Addr<Call>,
 }
 
@@ -56,16 +61,18 @@ impl Rater {
 }
 
 /// The verdict over today's snapshots; without side effects, so `explain` asks it as well. `devices` tells how many devices a
-/// user has, where that is known.
+/// user has, where that is known. Also says what the Watcher should hear of, once the call is really made.
 pub fn judge(
     house: &Premises,
     ask: &PlanAsk,
     devices: &dyn Fn(UserId) -> Option<usize>,
     at: (Mono, Wall),
     draw: u64,
-) -> Admission {
+) -> (Admission, Option<(AccountId, Attempt)>) {
     let (directory, values) = (house.directory.load(), house.settings.load());
     let (prices, tuned) = (house.prices.load(), house.tuned.load());
+    let scored = RefCell::new(None);
+    let suspicions = &house.watcher.board;
     let facts = Facts {
         directory: &directory,
         values: &values,
@@ -76,11 +83,17 @@ pub fn judge(
         peak: prices.is_peak(at.1),
         health: &|trunk| house.trunks.health(trunk),
         devices,
+        caller_ban: &|subject| suspicions.ban(subject, at.1),
+        fraud: &|account, attempt| {
+            *scored.borrow_mut() = Some((account, attempt.clone()));
+            suspicions.standing(account, attempt, &tuned.fraud, at.1)
+        },
         draw,
         now: at.0,
         wall: at.1,
     };
-    admission::judge(ask, &facts)
+    let admission = admission::judge(ask, &facts);
+    (admission, scored.into_inner())
 }
 
 /// The verdict when there is no room to judge.
@@ -102,13 +115,16 @@ impl Actor for Rater {
 impl Handler<PlanCall> for Rater {
     type Result = ();
     fn handle(&mut self, plan: PlanCall, _: &mut Context<Self>) {
-        let PlanCall { query, ask, reply } = plan;
+        let PlanCall { call, query, ask, reply } = plan;
         self.asked += 1;
         let at = (self.house.clock.mono(), self.house.clock.wall());
         let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
         let house = &self.house;
-        let admission = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw))
-            .unwrap_or_else(|| overloaded(&ask));
+        let judged = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw));
+        let (admission, scored) = judged.unwrap_or_else(|| (overloaded(&ask), None));
+        if let Some((account, attempt)) = scored {
+            house.watcher.attempted(Attempted { call, account, attempt, at: at.1 });
+        }
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

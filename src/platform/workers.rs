@@ -19,7 +19,7 @@ use tollgate_settings::Values;
 use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
-use tollgate_store::{Engine, Store, bans, ledger, registrations};
+use tollgate_store::{Engine, Store, bans, fraud, ledger, registrations};
 use tollgate_types::Wall;
 
 use super::NoStart;
@@ -85,6 +85,7 @@ pub fn tick(
             }
             let _ = ledger.try_send(now);
             let _ = journal.try_send(now);
+            let _ = house.watcher.addr.try_send(now);
         }
     });
 }
@@ -177,6 +178,7 @@ async fn tidy_up(store: &Store) -> Result<(), tollgate_store::Error> {
     let now = store.now().await?;
     registrations::prune(store, now).await?;
     bans::prune(store, now).await?;
+    fraud::prune(store, now).await?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ pub mod dids;
 pub mod directory;
 mod entity;
 pub mod error;
+pub mod fraud;
 pub mod ledger;
 pub mod limits;
 pub mod marks;
@@ -30,6 +31,7 @@ pub mod routes;
 pub mod seal;
 pub mod secrets;
 pub mod settings;
+pub mod spend;
 pub mod spool;
 #[cfg(test)]
 mod stories;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tollgate_types::Wall;
@@ -29,6 +29,14 @@ impl Zone {
             return Day(at.secs().div_euclid(86_400).clamp(-2_000_000, 2_000_000) as i32);
         }
         Day::from_date(at.to_utc().with_timezone(&self.0).date_naive())
+    }
+
+    /// The hour that clocks here show at `at`, 0 to 23.
+    pub fn hour_of(self, at: Wall) -> u32 {
+        if self == Zone::UTC {
+            return u32::try_from(at.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
+        }
+        at.to_utc().with_timezone(&self.0).hour()
     }
 
     /// The first instant of `day` here: midnight, or where the clocks skip it the first moment after.

@@ -1,0 +1,204 @@
+//! What is suspected of accounts and callers, for admission to read: the Watcher writes, nobody waits.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tollgate_guard::caller::{CallerBan, Subject};
+use tollgate_guard::fraud::{Attempt, Policy, Profile, Standing};
+use tollgate_types::{AccountId, Map, Seed, Wall};
+
+/// Accounts fall into so many parts; a birth copies one of them.
+const PARTS: usize = 1024;
+/// Accounts remembered in each part: some 200,000 in all. One more makes the idlest of its part go, blocked ones last.
+const PART_MAX: usize = 200;
+/// Callers banned at most; the one that ends first makes room.
+const BANS_MAX: usize = 10_000;
+
+type Part = Map<AccountId, Arc<ArcSwap<Profile>>>;
+
+/// See the module.
+pub struct Suspicions {
+    parts: Box<[ArcSwap<Part>]>,
+    bans: ArcSwap<Map<Subject, Arc<CallerBan>>>,
+    seed: Seed,
+}
+
+impl Suspicions {
+    /// Nobody is suspected.
+    pub fn new(seed: Seed) -> Suspicions {
+        let parts = (0..PARTS).map(|_| ArcSwap::from_pointee(seed.map())).collect();
+        Suspicions { parts, bans: ArcSwap::from_pointee(seed.map()), seed }
+    }
+
+    /// What an attempt of `account` comes to.
+    pub fn standing(&self, account: AccountId, attempt: &Attempt, policy: &Policy, now: Wall) -> Standing {
+        match self.part(account).load().get(&account) {
+            Some(profile) => profile.load().standing(attempt, policy, now),
+            None => Profile::default().standing(attempt, policy, now),
+        }
+    }
+
+    /// The ban of a caller at `now`.
+    pub fn ban(&self, subject: &Subject, now: Wall) -> Option<Arc<CallerBan>> {
+        self.bans.load().get(subject).filter(|ban| now < ban.until).cloned()
+    }
+
+    /// All bans in force at `now`.
+    pub fn bans(&self, now: Wall) -> Vec<(Subject, Arc<CallerBan>)> {
+        let bans = self.bans.load();
+        bans.iter().filter(|(_, ban)| now < ban.until).map(|(subject, ban)| (subject.clone(), ban.clone())).collect()
+    }
+
+    /// What is known of an account.
+    pub fn profile(&self, account: AccountId) -> Option<Arc<Profile>> {
+        Some(self.part(account).load().get(&account)?.load_full())
+    }
+
+    /// Accounts that are known.
+    pub fn accounts(&self) -> usize {
+        self.parts.iter().map(|part| part.load().len()).sum()
+    }
+
+    /// Changes what is known of an account. The Watcher's alone: two who change at once would lose one change.
+    pub(crate) fn change<T>(&self, account: AccountId, change: impl FnOnce(&mut Profile) -> T) -> T {
+        let known = self.part(account).load().get(&account).cloned();
+        let mut profile = known.as_ref().map(|known| Profile::clone(&known.load())).unwrap_or_default();
+        let result = change(&mut profile);
+        match known {
+            Some(known) => known.store(Arc::new(profile)),
+            None if profile.is_empty() => {}
+            None => self.insert(account, profile),
+        }
+        result
+    }
+
+    /// Forgets what is too old in one part of the accounts; says which of them changed for a store.
+    pub(crate) fn sweep(&self, turn: usize, now: Wall) -> Vec<AccountId> {
+        let part = &self.parts[turn % PARTS];
+        let (mut changed, mut empty) = (Vec::new(), Vec::new());
+        for (account, profile) in part.load().iter() {
+            let stale = profile.load_full();
+            if stale.is_stale(now) {
+                let mut fresh = Profile::clone(&stale);
+                if fresh.sweep(now) {
+                    changed.push(*account);
+                }
+                if fresh.is_empty() {
+                    empty.push(*account);
+                }
+                profile.store(Arc::new(fresh));
+            }
+        }
+        if !empty.is_empty() {
+            let mut fewer = Part::clone(&part.load());
+            fewer.retain(|account, _| !empty.contains(account));
+            part.store(Arc::new(fewer));
+        }
+        changed
+    }
+
+    /// Bans a caller, or takes the ban away.
+    pub(crate) fn set_ban(&self, subject: Subject, ban: Option<CallerBan>, now: Wall) {
+        let mut bans = Map::clone(&self.bans.load());
+        bans.retain(|_, ban| now < ban.until);
+        match ban {
+            Some(ban) => {
+                if bans.len() >= BANS_MAX
+                    && let Some(first) =
+                        bans.iter().min_by_key(|(_, ban)| ban.until).map(|(subject, _)| subject.clone())
+                {
+                    bans.remove(&first);
+                }
+                bans.insert(subject, Arc::new(ban));
+            }
+            None => {
+                bans.remove(&subject);
+            }
+        }
+        self.bans.store(Arc::new(bans));
+    }
+
+    fn insert(&self, account: AccountId, profile: Profile) {
+        let part = self.part(account);
+        let mut more = Part::clone(&part.load());
+        if more.len() >= PART_MAX {
+            let idlest = more.iter().min_by_key(|(_, known)| {
+                let known = known.load();
+                (known.block.is_some(), known.last_at())
+            });
+            if let Some(idlest) = idlest.map(|(account, _)| *account) {
+                more.remove(&idlest);
+            }
+        }
+        more.insert(account, Arc::new(ArcSwap::from_pointee(profile)));
+        part.store(Arc::new(more));
+    }
+
+    fn part(&self, account: AccountId) -> &ArcSwap<Part> {
+        let hash = self.seed.hasher().hash_one(account);
+        &self.parts[(hash % PARTS as u64) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tollgate_types::{CallId, Rate};
+
+    use super::*;
+
+    const NOW: Wall = Wall::from_secs(1_800_000_000);
+
+    fn attempt(number: u64) -> Attempt {
+        Attempt {
+            callee: number.to_string().parse().unwrap(),
+            home: false,
+            price: Rate::ZERO,
+            foreign: 0,
+            night: false,
+            wholesale: false,
+        }
+    }
+
+    #[test]
+    fn idle_accounts_make_room_and_blocked_ones_stay() {
+        let (suspicions, policy) = (Suspicions::new(Seed([1; 4])), Policy::default());
+        let block = tollgate_guard::fraud::Block { since: NOW, until: None, reason: "seen".into() };
+        suspicions.change(AccountId(-1), |profile| *profile = Profile::of(Default::default(), Some(block)));
+        let most = PARTS * PART_MAX;
+        for account in 0..most as i64 + 50_000 {
+            suspicions.change(AccountId(account), |profile| {
+                profile.begin(CallId::from_i64(account), &attempt(3_612_345_678), &policy, NOW)
+            });
+        }
+        assert!(suspicions.accounts() <= most);
+        assert!(suspicions.profile(AccountId(-1)).is_some());
+        let later = NOW + Duration::from_secs(3600);
+        for turn in 0..PARTS {
+            assert!(suspicions.sweep(turn, later).is_empty(), "nothing of it was for a store");
+        }
+        assert_eq!(suspicions.accounts(), 1);
+        assert!(matches!(suspicions.standing(AccountId(-1), &attempt(36), &policy, later), Standing::Blocked(_)));
+    }
+
+    #[test]
+    fn bans_end_by_themselves_and_are_bounded() {
+        let suspicions = Suspicions::new(Seed([1; 4]));
+        let address = |number: u32| Subject::Address(std::net::Ipv4Addr::from(number).into());
+        let ban = |secs: u64| CallerBan {
+            observed: String::new(),
+            limit: String::new(),
+            setting: "fraud.autoban_asr",
+            since: NOW,
+            until: NOW + Duration::from_secs(secs),
+        };
+        for number in 0..50 {
+            suspicions.set_ban(address(number), Some(ban(10 + u64::from(number))), NOW);
+        }
+        assert!(suspicions.ban(&address(0), NOW + Duration::from_secs(9)).is_some());
+        assert!(suspicions.ban(&address(0), NOW + Duration::from_secs(10)).is_none());
+        suspicions.set_ban(address(49), None, NOW + Duration::from_secs(20));
+        assert_eq!(suspicions.bans(NOW + Duration::from_secs(20)).len(), 38);
+    }
+}
