@@ -4,21 +4,18 @@
 //! snapshots at each question, and the one ordered list of rules ([`tollgate_call::admission`]) judges. Prepaid, postpaid and
 //! dynamic credit are enforced by the ask it prices, in the Ledger. A panic costs one question.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::{Value, json};
 use tollgate_call::admission::{self, Facts};
 use tollgate_call::{Admission, Event, PlanAsk, Query};
-use tollgate_guard::fraud::Attempt;
-use tollgate_types::{AccountId, CallId, Mono, Refusal, Rule, UserId, Wall};
+use tollgate_types::{CallId, Mono, Refusal, Rule, UserId, Wall};
 
 use crate::call::{Call, Tell};
 use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::supervision::contain;
-use crate::watcher::Attempted;
 
 const MAILBOX: usize = 8192;
 
@@ -60,18 +57,18 @@ impl Rater {
     }
 }
 
-/// The verdict over today's snapshots; without side effects, so `explain` asks it as well. `devices` tells how many devices a
-/// user has, where that is known. Also says what the Watcher should hear of, once the call is really made.
-pub fn judge(
+/// The verdict over today's snapshots. `call` is remembered by the fraud score as it is judged, so that of calls that begin together
+/// each sees those before it. `devices` tells how many devices a user has, where that is known.
+fn judge(
     house: &Premises,
+    call: CallId,
     ask: &PlanAsk,
     devices: &dyn Fn(UserId) -> Option<usize>,
     at: (Mono, Wall),
     draw: u64,
-) -> (Admission, Option<(AccountId, Attempt)>) {
+) -> Admission {
     let (directory, values) = (house.directory.load(), house.settings.load());
     let (prices, tuned) = (house.prices.load(), house.tuned.load());
-    let scored = RefCell::new(None);
     let suspicions = &house.watcher.board;
     let facts = Facts {
         directory: &directory,
@@ -85,15 +82,15 @@ pub fn judge(
         devices,
         caller_ban: &|subject| suspicions.ban(subject, at.1),
         fraud: &|account, attempt| {
-            *scored.borrow_mut() = Some((account, attempt.clone()));
-            suspicions.standing(account, attempt, &tuned.fraud, at.1)
+            let (standing, step) = suspicions.attempt(account, call, attempt, &tuned.fraud, at.1);
+            house.watcher.suspected(account, step);
+            standing
         },
         draw,
         now: at.0,
         wall: at.1,
     };
-    let admission = admission::judge(ask, &facts);
-    (admission, scored.into_inner())
+    admission::judge(ask, &facts)
 }
 
 /// The verdict when there is no room to judge.
@@ -120,11 +117,9 @@ impl Handler<PlanCall> for Rater {
         let at = (self.house.clock.mono(), self.house.clock.wall());
         let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
         let house = &self.house;
-        let judged = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw));
-        let (admission, scored) = judged.unwrap_or_else(|| (overloaded(&ask), None));
-        if let Some((account, attempt)) = scored {
-            house.watcher.attempted(Attempted { call, account, attempt, at: at.1 });
-        }
+        let devices = |user| Some(house.presence.devices(user));
+        let admission =
+            contain("rater", || judge(house, call, &ask, &devices, at, draw)).unwrap_or_else(|| overloaded(&ask));
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

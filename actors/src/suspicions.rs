@@ -1,11 +1,12 @@
-//! What is suspected of accounts and callers, for admission to read: the Watcher writes, nobody waits.
+//! What is suspected of accounts and callers: admission reads it and puts its attempts in, the Watcher the rest. Nobody waits for
+//! anybody: a profile is replaced whole, by whoever was first.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tollgate_guard::caller::{CallerBan, Subject};
-use tollgate_guard::fraud::{Attempt, Policy, Profile, Standing};
-use tollgate_types::{AccountId, Map, Seed, Wall};
+use tollgate_guard::fraud::{Attempt, Policy, Profile, Standing, Step};
+use tollgate_types::{AccountId, CallId, Map, Seed, Wall};
 
 /// Accounts fall into so many parts; a birth copies one of them.
 const PARTS: usize = 1024;
@@ -59,17 +60,31 @@ impl Suspicions {
         self.parts.iter().map(|part| part.load().len()).sum()
     }
 
-    /// Changes what is known of an account. The Watcher's alone: two who change at once would lose one change.
-    pub(crate) fn change<T>(&self, account: AccountId, change: impl FnOnce(&mut Profile) -> T) -> T {
+    /// Judges an attempt and remembers it, in one step: of calls that begin together each sees those before it, on whatever shard.
+    pub fn attempt(
+        &self,
+        account: AccountId,
+        call: CallId,
+        attempt: &Attempt,
+        policy: &Policy,
+        now: Wall,
+    ) -> (Standing, Step) {
+        self.change(account, |profile| {
+            let standing = profile.standing(attempt, policy, now);
+            (standing, profile.begin(call, attempt, policy, now))
+        })
+    }
+
+    /// Changes what is known of an account, which is born if it is not known.
+    pub(crate) fn change<T>(&self, account: AccountId, change: impl FnMut(&mut Profile) -> T) -> T {
         let known = self.part(account).load().get(&account).cloned();
-        let mut profile = known.as_ref().map(|known| Profile::clone(&known.load())).unwrap_or_default();
-        let result = change(&mut profile);
-        match known {
-            Some(known) => known.store(Arc::new(profile)),
-            None if profile.is_empty() => {}
-            None => self.insert(account, profile),
-        }
-        result
+        replace(&known.unwrap_or_else(|| self.birth(account)), change)
+    }
+
+    /// The same of an account that is known; what is not known stays so.
+    pub(crate) fn change_known<T>(&self, account: AccountId, change: impl FnMut(&mut Profile) -> T) -> Option<T> {
+        let known = self.part(account).load().get(&account).cloned()?;
+        Some(replace(&known, change))
     }
 
     /// Forgets what is too old in one part of the accounts; says which of them changed for a store.
@@ -77,22 +92,21 @@ impl Suspicions {
         let part = &self.parts[turn % PARTS];
         let (mut changed, mut empty) = (Vec::new(), Vec::new());
         for (account, profile) in part.load().iter() {
-            let stale = profile.load_full();
-            if stale.is_stale(now) {
-                let mut fresh = Profile::clone(&stale);
-                if fresh.sweep(now) {
+            if profile.load().is_stale(now) {
+                if replace(profile, |profile| profile.sweep(now)) {
                     changed.push(*account);
                 }
-                if fresh.is_empty() {
+                if profile.load().is_empty() {
                     empty.push(*account);
                 }
-                profile.store(Arc::new(fresh));
             }
         }
         if !empty.is_empty() {
-            let mut fewer = Part::clone(&part.load());
-            fewer.retain(|account, _| !empty.contains(account));
-            part.store(Arc::new(fewer));
+            part.rcu(|part| {
+                let mut fewer = Part::clone(part);
+                fewer.retain(|account, profile| !(empty.contains(account) && profile.load().is_empty()));
+                fewer
+            });
         }
         changed
     }
@@ -118,20 +132,24 @@ impl Suspicions {
         self.bans.store(Arc::new(bans));
     }
 
-    fn insert(&self, account: AccountId, profile: Profile) {
+    fn birth(&self, account: AccountId) -> Arc<ArcSwap<Profile>> {
+        let born = Arc::new(ArcSwap::from_pointee(Profile::default()));
         let part = self.part(account);
-        let mut more = Part::clone(&part.load());
-        if more.len() >= PART_MAX {
-            let idlest = more.iter().min_by_key(|(_, known)| {
-                let known = known.load();
-                (known.block.is_some(), known.last_at())
-            });
-            if let Some(idlest) = idlest.map(|(account, _)| *account) {
-                more.remove(&idlest);
+        part.rcu(|part| {
+            let mut more = Part::clone(part);
+            if more.len() >= PART_MAX && !more.contains_key(&account) {
+                let idlest = more.iter().min_by_key(|(_, known)| {
+                    let known = known.load();
+                    (known.block.is_some(), known.last_at())
+                });
+                if let Some(idlest) = idlest.map(|(account, _)| *account) {
+                    more.remove(&idlest);
+                }
             }
-        }
-        more.insert(account, Arc::new(ArcSwap::from_pointee(profile)));
-        part.store(Arc::new(more));
+            more.entry(account).or_insert_with(|| born.clone());
+            more
+        });
+        part.load().get(&account).cloned().unwrap_or(born)
     }
 
     fn part(&self, account: AccountId) -> &ArcSwap<Part> {
@@ -140,11 +158,23 @@ impl Suspicions {
     }
 }
 
+/// Puts a changed copy in the place of what is there; tried again when somebody else was faster.
+fn replace<T>(place: &ArcSwap<Profile>, mut change: impl FnMut(&mut Profile) -> T) -> T {
+    loop {
+        let before = place.load_full();
+        let mut after = Profile::clone(&before);
+        let result = change(&mut after);
+        if Arc::ptr_eq(&place.compare_and_swap(&before, Arc::new(after)), &before) {
+            return result;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tollgate_types::{CallId, Rate};
+    use tollgate_types::Rate;
 
     use super::*;
 
@@ -165,7 +195,7 @@ mod tests {
     fn idle_accounts_make_room_and_blocked_ones_stay() {
         let (suspicions, policy) = (Suspicions::new(Seed([1; 4])), Policy::default());
         let block = tollgate_guard::fraud::Block { since: NOW, until: None, reason: "seen".into() };
-        suspicions.change(AccountId(-1), |profile| *profile = Profile::of(Default::default(), Some(block)));
+        suspicions.change(AccountId(-1), |profile| *profile = Profile::of(Default::default(), Some(block.clone())));
         let most = PARTS * PART_MAX;
         for account in 0..most as i64 + 50_000 {
             suspicions.change(AccountId(account), |profile| {
@@ -180,6 +210,33 @@ mod tests {
         }
         assert_eq!(suspicions.accounts(), 1);
         assert!(matches!(suspicions.standing(AccountId(-1), &attempt(36), &policy, later), Standing::Blocked(_)));
+    }
+
+    #[test]
+    fn attempts_from_many_threads_are_all_seen() {
+        let (suspicions, policy) = (Suspicions::new(Seed([1; 4])), Policy::default());
+        // Nine neighbours called at once: whoever comes as the last of them is the one too many, and none comes twice.
+        let account = AccountId(7);
+        let over = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let (suspicions, policy) = (&suspicions, &policy);
+                    scope.spawn(move || {
+                        let one = |turn: u64| {
+                            let number = 25_261_230_000 + turn * 4 + thread;
+                            let attempt =
+                                Attempt { night: true, price: Rate::from_nanos(900_000_000), ..attempt(number) };
+                            let call = CallId::from_i64(number as i64);
+                            suspicions.attempt(account, call, &attempt, policy, NOW)
+                        };
+                        (0..50).map(one).filter(|(standing, _)| matches!(standing, Standing::Over(_))).count()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(over, 1, "one attempt passes the threshold, the others are blocked");
+        assert_eq!(suspicions.profile(account).unwrap().recent(), 5);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Watches how calls go, and says of whom nothing more is taken: accounts whose calls look like fraud, callers whose calls went
 //! too badly of late.
 //!
-//! Kept by the platform. Wakes on [`Attempted`] and [`Ended`], which calls send, and on [`Tick`]. Decides nothing: the guard's
+//! Kept by the platform. Wakes on [`Ended`] and [`Suspected`], which calls and raters send, and on [`Tick`]. Decides nothing: the guard's
 //! [`fraud`](tollgate_guard::fraud) and [`caller`](tollgate_guard::caller) do. What admission needs stands in [`Suspicions`];
 //! the store gets habits, blocks and bans within a second. After a crash it begins with what is stored, and with the records of
 //! the last hour. News that its mailbox cannot take is dropped and counted: a call more or less decides nothing.
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tollgate_billing::Cdr;
 use tollgate_call::Aftermath;
 use tollgate_guard::caller::{CallerBan, Mode, Roll, Subject};
-use tollgate_guard::fraud::{Attempt, Block, History, Profile, SPIKE_FACTOR};
+use tollgate_guard::fraud::{Attempt, Block, History, Profile, SPIKE_FACTOR, Step};
 use tollgate_settings::Values;
 use tollgate_store::Store;
 use tollgate_store::fraud::{self, BlockRow, CallerBanRow, Change, ProfileRow};
@@ -62,15 +62,23 @@ pub struct Watcher {
     hour: i64,
 }
 
-/// A call wants to leave by a carrier, and was judged.
+/// An attempt was judged, and somebody should hear of it.
 #[derive(Message)]
 #[rtype(result = "()")]
+pub struct Suspected {
+    /// Who pays.
+    pub account: AccountId,
+    /// What it changed.
+    pub step: Step,
+}
+
+/// A call that wanted to leave by a carrier.
 pub struct Attempted {
     /// The call.
     pub call: CallId,
     /// Who pays.
     pub account: AccountId,
-    /// What it wants.
+    /// What it wanted.
     pub attempt: Attempt,
     /// When.
     pub at: Wall,
@@ -121,9 +129,9 @@ pub struct WatcherDoor {
 }
 
 impl WatcherDoor {
-    /// A call was judged.
-    pub fn attempted(&self, attempted: Attempted) {
-        if self.addr.try_send(attempted).is_err() {
+    /// An attempt was judged. A full mailbox costs an alert; the block holds.
+    pub fn suspected(&self, account: AccountId, step: Step) {
+        if (step.tells || step.blocks) && self.addr.try_send(Suspected { account, step }).is_err() {
             dropped();
         }
     }
@@ -163,7 +171,7 @@ impl Watcher {
         for row in profiles {
             let account = row.account;
             match profile_of(row) {
-                Some(profile) => board.change(account, |place| *place = profile),
+                Some(profile) => board.change(account, |place| *place = profile.clone()),
                 None => tracing::warn!(%account, "what was stored of an account's habits is not understood"),
             }
         }
@@ -192,20 +200,16 @@ impl Watcher {
         WatcherDoor { addr, board }
     }
 
-    fn attempted(&mut self, attempted: &Attempted) {
-        let Some(house) = &self.house else { return };
-        let Attempted { call, account, attempt, at } = attempted;
-        let policy = house.tuned.load().fraud;
-        let step = self.board.change(*account, |profile| profile.begin(*call, attempt, &policy, *at));
+    fn suspected(&mut self, Suspected { account, step }: Suspected) {
         if step.tells {
             let (kind, severity) = match step.blocks {
                 true => ("fraud_blocked", Severity::Critical),
                 false => ("fraud_suspected", Severity::Warning),
             };
-            self.raise(kind, severity, self.name(*account), step.score.to_string());
+            self.raise(kind, severity, self.name(account), step.score.to_string());
         }
         if step.blocks {
-            self.mark(*account);
+            self.mark(account);
         }
     }
 
@@ -213,9 +217,8 @@ impl Watcher {
         let Some(house) = self.house.clone() else { return };
         let Ended { aftermath, at } = ended;
         if let (Some(account), Some(callee)) = (aftermath.account, &aftermath.callee) {
-            let learned =
-                self.board.change(account, |profile| profile.end(aftermath.call, callee, aftermath.ending, *at));
-            if learned {
+            let end = |profile: &mut Profile| profile.end(aftermath.call, callee, aftermath.ending, *at);
+            if self.board.change_known(account, end) == Some(true) {
                 self.mark(account);
             }
         }
@@ -403,10 +406,10 @@ impl Handler<MoveIn> for Watcher {
     }
 }
 
-impl Handler<Attempted> for Watcher {
+impl Handler<Suspected> for Watcher {
     type Result = ();
-    fn handle(&mut self, attempted: Attempted, _: &mut Context<Self>) {
-        self.attempted(&attempted);
+    fn handle(&mut self, suspected: Suspected, _: &mut Context<Self>) {
+        self.suspected(suspected);
     }
 }
 

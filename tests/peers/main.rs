@@ -25,6 +25,7 @@ mod carriers;
 mod challenges;
 mod crash;
 mod forks;
+mod fraud;
 mod load;
 mod midcall;
 mod money;

@@ -208,3 +208,51 @@ impl Ops {
 fn is_of(subject: &Subject, proven: Proven) -> bool {
     matches!(subject, Subject::Caller(whose, _) if *whose == proven)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tollgate_store::fraud::{BlockRow, CallerBanRow, ProfileRow};
+
+    use super::super::testing::Desk;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_block_is_shown_and_released_without_a_server() {
+        let desk = Desk::new().await;
+        desk.ask("user add anna --prepaid").await.unwrap();
+        desk.ask("trunk add in --ingress --address 192.0.2.9 --auth ip").await.unwrap();
+        let user = users::named(&desk.ops.store, "anna").await.unwrap();
+        let now = desk.ops.clock.wall();
+        assert_eq!(desk.ask("fraud release anna").await.unwrap_err().0, "anna is not blocked");
+        assert_eq!(desk.ask("fraud release in").await.unwrap_err().0, "no caller of in is refused");
+        assert_eq!(desk.ask("fraud release 192.0.2.1").await.unwrap_err().0, "192.0.2.1 is not refused");
+        assert_eq!(desk.ask("fraud release nobody").await.unwrap_err().0, "there is no user, trunk or address nobody");
+        let block = BlockRow { since: now, until: None, reason: "110 points".into() };
+        let profile = ProfileRow { account: user.account, history: "36 1876;0;;".into(), block: Some(block) };
+        let ban = |subject: String| {
+            Change::Ban(CallerBanRow {
+                subject,
+                setting: "fraud.autoban_asr".into(),
+                observed: "0 % of 20 calls answered".into(),
+                usual: "5 %".into(),
+                since: now,
+                expires_at: now + Duration::from_secs(3600),
+            })
+        };
+        let changes = [Change::Profile(profile), ban("trunk 1 36301234567".into()), ban("address 192.0.2.1".into())];
+        stored::write(&desk.ops.store, &changes, now).await.unwrap();
+        assert_eq!(desk.ask("user show anna").await.unwrap()["blocked"]["rule"], "fraud");
+        let shown = desk.ask("fraud show anna").await.unwrap();
+        assert_eq!((&shown["reason"], &shown["countries"]), (&"110 points".into(), &json!(["+36", "+1876"])));
+        assert_eq!(desk.ask("fraud list").await.unwrap().as_array().unwrap().len(), 3);
+        for name in ["anna", "192.0.2.1", "in"] {
+            desk.ask(&format!("fraud release {name}")).await.unwrap();
+        }
+        assert!(desk.ask("fraud list").await.unwrap().as_array().unwrap().is_empty());
+        assert_eq!(desk.ask("user show anna").await.unwrap()["blocked"]["rule"], "credit");
+        let trail = audit::list(&desk.ops.store, Some("fraud"), None, 10).await.unwrap();
+        assert_eq!(trail.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(), ["release"; 3]);
+    }
+}
