@@ -21,14 +21,19 @@ type Part = Map<AccountId, Arc<ArcSwap<Profile>>>;
 pub struct Suspicions {
     parts: Box<[ArcSwap<Part>]>,
     bans: ArcSwap<Map<Subject, Arc<CallerBan>>>,
+    part_max: usize,
     seed: Seed,
 }
 
 impl Suspicions {
     /// Nobody is suspected.
     pub fn new(seed: Seed) -> Suspicions {
-        let parts = (0..PARTS).map(|_| ArcSwap::from_pointee(seed.map())).collect();
-        Suspicions { parts, bans: ArcSwap::from_pointee(seed.map()), seed }
+        Suspicions::with(PARTS, PART_MAX, seed)
+    }
+
+    fn with(parts: usize, part_max: usize, seed: Seed) -> Suspicions {
+        let parts = (0..parts).map(|_| ArcSwap::from_pointee(seed.map())).collect();
+        Suspicions { parts, bans: ArcSwap::from_pointee(seed.map()), part_max, seed }
     }
 
     /// What an attempt of `account` comes to.
@@ -89,7 +94,7 @@ impl Suspicions {
 
     /// Forgets what is too old in one part of the accounts; says which of them changed for a store.
     pub(crate) fn sweep(&self, turn: usize, now: Wall) -> Vec<AccountId> {
-        let part = &self.parts[turn % PARTS];
+        let part = &self.parts[turn % self.parts.len()];
         let (mut changed, mut empty) = (Vec::new(), Vec::new());
         for (account, profile) in part.load().iter() {
             if profile.load().is_stale(now) {
@@ -137,7 +142,7 @@ impl Suspicions {
         let part = self.part(account);
         part.rcu(|part| {
             let mut more = Part::clone(part);
-            if more.len() >= PART_MAX && !more.contains_key(&account) {
+            if more.len() >= self.part_max && !more.contains_key(&account) {
                 let idlest = more.iter().min_by_key(|(_, known)| {
                     let known = known.load();
                     (known.block.is_some(), known.last_at())
@@ -154,7 +159,7 @@ impl Suspicions {
 
     fn part(&self, account: AccountId) -> &ArcSwap<Part> {
         let hash = self.seed.hasher().hash_one(account);
-        &self.parts[(hash % PARTS as u64) as usize]
+        &self.parts[(hash % self.parts.len() as u64) as usize]
     }
 }
 
@@ -193,11 +198,11 @@ mod tests {
 
     #[test]
     fn idle_accounts_make_room_and_blocked_ones_stay() {
-        let (suspicions, policy) = (Suspicions::new(Seed([1; 4])), Policy::default());
+        let (suspicions, policy) = (Suspicions::with(16, 20, Seed([1; 4])), Policy::default());
         let block = tollgate_guard::fraud::Block { since: NOW, until: None, reason: "seen".into() };
         suspicions.change(AccountId(-1), |profile| *profile = Profile::of(Default::default(), Some(block.clone())));
-        let most = PARTS * PART_MAX;
-        for account in 0..most as i64 + 50_000 {
+        let most = 16 * 20;
+        for account in 0..10 * most as i64 {
             suspicions.change(AccountId(account), |profile| {
                 profile.begin(CallId::from_i64(account), &attempt(3_612_345_678), &policy, NOW)
             });
@@ -205,7 +210,7 @@ mod tests {
         assert!(suspicions.accounts() <= most);
         assert!(suspicions.profile(AccountId(-1)).is_some());
         let later = NOW + Duration::from_secs(3600);
-        for turn in 0..PARTS {
+        for turn in 0..16 {
             assert!(suspicions.sweep(turn, later).is_empty(), "nothing of it was for a store");
         }
         assert_eq!(suspicions.accounts(), 1);

@@ -408,8 +408,13 @@ impl Handler<MoveIn> for Watcher {
 
 impl Handler<Suspected> for Watcher {
     type Result = ();
-    fn handle(&mut self, suspected: Suspected, _: &mut Context<Self>) {
+    fn handle(&mut self, suspected: Suspected, ctx: &mut Context<Self>) {
+        let blocks = suspected.step.blocks;
         self.suspected(suspected);
+        if blocks {
+            // A crash in the next second must not set a thief free.
+            self.flush(ctx);
+        }
     }
 }
 
