@@ -68,7 +68,7 @@ pub async fn of_hour(
         let finding = anomaly::judge(spend, &usual, days, &Bounds { floor, factor_millionths: factor });
         rows.push(Row { account: account.name.clone(), country, spend, currency, calls, usual, finding });
     }
-    rows.sort_by(|a, b| (b.finding.spike, b.spend).cmp(&(a.finding.spike, a.spend)));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.finding.spike, row.spend)));
     Ok(rows)
 }
 

@@ -50,9 +50,7 @@ fn recall(cdr: &Cdr, house: &Premises) -> Option<Recall> {
 
 /// The attempt as far as a record tells: no caller id, and a price only where something was paid.
 fn attempted(cdr: &Cdr, house: &Premises) -> Option<Attempted> {
-    if cdr.trunk_out.is_none() {
-        return None;
-    }
+    cdr.trunk_out.as_ref()?;
     let directory = house.directory.load();
     let account = directory.account(cdr.account?)?;
     let callee = cdr.callee.parse().ok()?;

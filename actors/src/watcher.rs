@@ -6,19 +6,24 @@
 //! the store gets habits, blocks and bans within a second. After a crash it begins with what is stored, and with the records of
 //! the last hour. News that its mailbox cannot take is dropped and counted: a call more or less decides nothing.
 
+mod door;
+mod stored;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use door::{Attempted, Ended, MoveIn, Recall, Release, Suspected, WatcherDoor, read};
+use stored::ban_row;
+pub use stored::{ban_of, profile_of, row_of};
+
 use actix::prelude::*;
 use serde_json::{Value, json};
-use tollgate_billing::Cdr;
-use tollgate_call::Aftermath;
 use tollgate_guard::caller::{CallerBan, Mode, Roll, Subject};
-use tollgate_guard::fraud::{Attempt, Block, History, Profile, SPIKE_FACTOR, Step};
+use tollgate_guard::fraud::{Profile, SPIKE_FACTOR};
 use tollgate_settings::Values;
 use tollgate_store::Store;
-use tollgate_store::fraud::{self, BlockRow, CallerBanRow, Change, ProfileRow};
-use tollgate_types::{AccountId, CallId, Map, Mono, Seed, Set, Wall};
+use tollgate_store::fraud::{self, CallerBanRow, Change, ProfileRow};
+use tollgate_types::{AccountId, Map, Mono, Seed, Set, Wall};
 
 use crate::alerter::{Raise, Severity};
 use crate::analysis;
@@ -60,101 +65,6 @@ pub struct Watcher {
     turn: usize,
     /// The hour that is looked at next, once it is over.
     hour: i64,
-}
-
-/// An attempt was judged, and somebody should hear of it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Suspected {
-    /// Who pays.
-    pub account: AccountId,
-    /// What it changed.
-    pub step: Step,
-}
-
-/// A call that wanted to leave by a carrier.
-pub struct Attempted {
-    /// The call.
-    pub call: CallId,
-    /// Who pays.
-    pub account: AccountId,
-    /// What it wanted.
-    pub attempt: Attempt,
-    /// When.
-    pub at: Wall,
-}
-
-/// A call has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Ended {
-    /// What that says.
-    pub aftermath: Aftermath,
-    /// When.
-    pub at: Wall,
-}
-
-/// The same of a call before the start: what it says is counted, and nobody is refused for it again.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Recall {
-    /// Its beginning, where it was somebody's by a carrier.
-    pub attempted: Option<Attempted>,
-    /// Its end.
-    pub ended: Ended,
-}
-
-/// An admin has looked. Answers what is to be stored of the account.
-#[derive(Message)]
-#[rtype(result = "Option<ProfileRow>")]
-pub struct Release {
-    /// Whose block is taken away.
-    pub account: Option<AccountId>,
-    /// Whose bans are.
-    pub subjects: Vec<Subject>,
-}
-
-/// The house is built: whom to tell, and by which settings to judge.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct MoveIn(pub Arc<Premises>);
-
-/// The way to the Watcher.
-#[derive(Clone)]
-pub struct WatcherDoor {
-    /// Where it is.
-    pub addr: Addr<Watcher>,
-    /// What it has found.
-    pub board: Arc<Suspicions>,
-}
-
-impl WatcherDoor {
-    /// An attempt was judged. A full mailbox costs an alert; the block holds.
-    pub fn suspected(&self, account: AccountId, step: Step) {
-        if (step.tells || step.blocks) && self.addr.try_send(Suspected { account, step }).is_err() {
-            dropped();
-        }
-    }
-
-    /// A call has left its record.
-    pub fn ended(&self, cdr: &Cdr, house: &Premises) {
-        if let Some(ended) = read(cdr, house)
-            && self.addr.try_send(ended).is_err()
-        {
-            dropped();
-        }
-    }
-}
-
-/// What a record says, by today's settings.
-pub fn read(cdr: &Cdr, house: &Premises) -> Option<Ended> {
-    let (directory, short) = (house.directory.load(), house.tuned.load().callers.short);
-    let trunk = |name: &str| directory.ingresses().iter().find(|trunk| *trunk.name == *name).map(|trunk| trunk.id);
-    Some(Ended { aftermath: Aftermath::of(cdr, trunk, short)?, at: cdr.ended_at })
-}
-
-fn dropped() {
-    metrics::counter!("tollgate_mailbox_full_total", "of" => "watcher").increment(1);
 }
 
 impl Watcher {
@@ -350,40 +260,6 @@ impl Watcher {
         let subject = subject.chars().filter(|char| !char.is_control()).take(80).collect();
         let _ = house.alerter.try_send(Raise { kind, severity, subject, text });
     }
-}
-
-/// What is stored of an account.
-pub fn row_of(account: AccountId, profile: &Profile) -> ProfileRow {
-    let block = profile.block.as_ref().map(|block| BlockRow {
-        since: block.since,
-        until: block.until,
-        reason: block.reason.clone(),
-    });
-    ProfileRow { account, history: profile.history.to_text(), block }
-}
-
-/// An account as it was stored.
-pub fn profile_of(row: ProfileRow) -> Option<Profile> {
-    let block = row.block.map(|block| Block { since: block.since, until: block.until, reason: block.reason });
-    Some(Profile::of(History::from_text(&row.history)?, block))
-}
-
-fn ban_row(subject: &Subject, ban: &CallerBan) -> CallerBanRow {
-    CallerBanRow {
-        subject: subject.to_string(),
-        setting: ban.setting.to_owned(),
-        observed: ban.observed.clone(),
-        usual: ban.limit.clone(),
-        since: ban.since,
-        expires_at: ban.until,
-    }
-}
-
-/// A ban as it was stored.
-pub fn ban_of(row: CallerBanRow) -> Option<(Subject, CallerBan)> {
-    let setting = tollgate_guard::caller::ROWS.iter().find(|known| known.name == row.setting)?.name;
-    let ban = CallerBan { observed: row.observed, limit: row.usual, setting, since: row.since, until: row.expires_at };
-    Some((Subject::from_text(&row.subject)?, ban))
 }
 
 /// A batch is written, or comes back.

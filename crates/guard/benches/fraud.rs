@@ -39,14 +39,14 @@ fn busy(attempts: usize) -> Profile {
 
 /// What admission asks of each call by a carrier.
 #[divan::bench(args = [0, 8, RECENT])]
-fn score_of_an_attempt(bencher: Bencher, attempts: usize) {
+fn score_of_an_attempt(bencher: Bencher<'_, '_>, attempts: usize) {
     let (profile, policy, next) = (busy(attempts), Policy::default(), attempt(1_000_000));
     bencher.bench(|| profile.standing(divan::black_box(&next), &policy, NOW));
 }
 
 /// What the Watcher does of each: a copy to publish, and the attempt in it.
 #[divan::bench(args = [0, 8, RECENT])]
-fn remembering_an_attempt(bencher: Bencher, attempts: usize) {
+fn remembering_an_attempt(bencher: Bencher<'_, '_>, attempts: usize) {
     let (profile, policy, next) = (busy(attempts), Policy::default(), attempt(1_000_000));
     bencher.bench(|| {
         let mut copy = divan::black_box(&profile).clone();
@@ -57,7 +57,7 @@ fn remembering_an_attempt(bencher: Bencher, attempts: usize) {
 
 /// A call counted for one of ten thousand callers.
 #[divan::bench]
-fn counting_a_call(bencher: Bencher) {
+fn counting_a_call(bencher: Bencher<'_, '_>) {
     let (mut roll, policy) = (Roll::new(20_000, Seed([1; 4])), Callers::default());
     let callers: Vec<Subject> =
         (0..10_000).map(|number| Subject::Caller(Proven::Trunk(TrunkId(1)), number.to_string().into())).collect();

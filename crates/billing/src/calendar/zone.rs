@@ -142,6 +142,20 @@ mod tests {
     }
 
     #[test]
+    fn clocks_show_the_local_hour() {
+        for (zone, now, hour) in [
+            ("UTC", "2026-03-01T23:59:59Z", 23),
+            ("UTC", "1969-12-31T22:00:00Z", 22),
+            ("Europe/Budapest", "2026-03-29T00:30:00Z", 1),
+            ("Europe/Budapest", "2026-03-29T01:30:00Z", 3),
+            ("Asia/Kolkata", "2026-03-01T16:29:00Z", 21),
+            ("Asia/Kolkata", "2026-03-01T16:30:00Z", 22),
+        ] {
+            assert_eq!(zone.parse::<Zone>().unwrap().hour_of(at(now)), hour, "{zone} {now}");
+        }
+    }
+
+    #[test]
     fn days_turn_at_local_midnight() {
         //  zone                now (UTC)               day           next turn (UTC)
         let table = [

@@ -183,8 +183,9 @@ mod tests {
             policy
         };
         type Calls = fn(u32) -> Option<u64>;
+        type Case = (Policy, u32, i64, Calls, Option<(u32, &'static str)>);
         //   policy, calls, seconds apart, seconds talked in each; refused after so many, by
-        let cases: &[(Policy, u32, i64, Calls, Option<(u32, &str)>)] = &[
+        let cases: &[Case] = &[
             (usual, 19, 1, |_| None, None),
             (usual, 30, 1, |_| None, Some((20, "fraud.autoban_asr"))),
             (usual, 500, 60, |_| None, None), // ten in ten minutes are no sample

@@ -226,7 +226,8 @@ proptest! {
                         0..=2 => (abroad + friend, 100),
                         _ => (3_610_000_000 + friend, 20),
                     };
-                    (Attempt { home: number < 3_700_000_000 && number >= 3_600_000_000, ..tale.attempt(number, price) }, 120, ending)
+                    let home = (3_600_000_000..3_700_000_000).contains(&number);
+                    (Attempt { home, ..tale.attempt(number, price) }, 120, ending)
                 }
                 Custom::Office => {
                     let customer = 3_613_330_000 + number % 40;
