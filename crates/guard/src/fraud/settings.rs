@@ -125,7 +125,14 @@ impl Policy {
             alert_at: threshold(&ALERT_AT),
             block_at: threshold(&BLOCK_AT),
             block_for: values.duration_or_off(&BLOCK_FOR),
-            weights: [&WANGIRI, &SEQUENTIAL, &CALLER_IDS, &NEW_COUNTRY, &DEAR, &PARALLEL].map(points),
+            weights: [
+                points(&WANGIRI),
+                points(&SEQUENTIAL),
+                points(&CALLER_IDS),
+                points(&NEW_COUNTRY),
+                points(&DEAR),
+                points(&PARALLEL),
+            ],
             dear_price: values.money(&DEAR_PRICE),
         }
     }
