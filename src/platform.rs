@@ -37,6 +37,7 @@ use tollgate_actors::resolver::Resolver;
 use tollgate_actors::sip_shard::SipShard;
 use tollgate_actors::snapshots::Snapshots;
 use tollgate_actors::tuning::{Tuned, registry};
+use tollgate_actors::watcher::{MoveIn, Watcher};
 use tollgate_billing::hold::NodeLife;
 use tollgate_call::Host;
 use tollgate_guard::ban::BanTable;
@@ -274,6 +275,13 @@ impl Platform {
         };
         let ledger = Ledger::open(plans, Some(&ledger_thread.handle()));
         let journal = Journal::open(store.clone(), runtime.handle().clone(), clock.clone(), seed.child(13));
+        let watched = store.clone();
+        let suspected = on(&runtime, async move {
+            let now = watched.now().await?;
+            Ok((tollgate_store::fraud::profiles(&watched).await?, tollgate_store::fraud::bans(&watched, now).await?))
+        });
+        let watcher =
+            Watcher::open(store.clone(), runtime.handle().clone(), clock.clone(), seed.child(18), suspected.await?);
         let transports: Vec<Transport> = [Transport::Udp, Transport::Tcp]
             .into_iter()
             .filter(|transport| bound.iter().any(|(kind, _)| kind == transport))
@@ -293,11 +301,13 @@ impl Platform {
             relay: relay.handle(),
             ledger: ledger.clone(),
             journal: JournalDoor(journal.clone()),
+            watcher: watcher.clone(),
             alerter,
             resolver,
             edge_counts: Arc::default(),
             calls_max: most_sockets as u64 / SOCKETS_A_CALL,
         }));
+        watcher.addr.do_send(MoveIn(house.clone()));
         let mut arbiters = vec![ledger_thread];
         let (shards, raters) = open_shards(config, &house, seed, &mut arbiters);
         house.move_in(shards.clone(), raters);
@@ -319,6 +329,7 @@ impl Platform {
             recovery::bring_what_was_spooled(&living).await?;
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
             recovery::remember_registrations(&there, &living).await?;
+            tollgate_actors::recall::last_hour(&there, &living, living.clock.wall()).await?;
             if first { first_start::furnish(&there, &asked, snaps.currency).await } else { Ok(Vec::new()) }
         });
         news.extend(more.await?);
@@ -400,7 +411,8 @@ impl Platform {
         let deadline = clock.mono() + Duration::from_secs(10);
         while clock.mono() < deadline {
             let drained = self.ledger.addr.send(IsDrained).await.unwrap_or(true)
-                && self.journal.send(IsWritten).await.unwrap_or(true);
+                && self.journal.send(IsWritten).await.unwrap_or(true)
+                && self.house.watcher.addr.send(IsWritten).await.unwrap_or(true);
             if drained {
                 break;
             }

@@ -74,12 +74,13 @@ const DO_SEND: &[(&str, &str)] = &[
     ("actors/src/sip_shard/call_book.rs", "timers of calls that exist, from the wheel"),
     ("actors/src/sip_shard/orders.rs", "what an operator changed of a trunk"),
     ("actors/src/snapshots.rs", "what an operator changed of a trunk"),
-    ("src/platform.rs", "each trunk's carrier, once at the start"),
+    ("src/platform.rs", "each trunk's carrier and the house's own, once at the start"),
     ("src/platform/recovery.rs", "remembered bindings, once at the start"),
     ("src/platform/workers.rs", "the last order to calls when the platform closes"),
     ("actors/src/sip_shard/front.rs", "the first message of a call that was admitted"),
     ("actors/src/undertaker.rs", "the last orders of a call that died"),
     ("actors/src/user_limiter.rs", "news of its own life, answers to its shard"),
+    ("actors/src/watcher.rs", "a batch's end, told to itself"),
 ];
 
 /// Files that wait by the wall clock, each with the reason.

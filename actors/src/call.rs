@@ -191,7 +191,7 @@ impl Line {
     fn plan(&mut self, query: Query, ask: Box<tollgate_call::PlanAsk>, own: &Addr<Call>) {
         let account = ask.payer.account();
         self.payer = account.and_then(|account| Some((account, self.house.directory.load().account(account)?.owner?)));
-        let plan = PlanCall { query, ask, reply: own.clone() };
+        let plan = PlanCall { call: self.core.id(), query, ask, reply: own.clone() };
         if let Err(error) = self.house.rater(self.core.shard()).try_send(plan) {
             tracing::warn!(call = %self.core.id(), %error, "the rater takes no questions");
         }
@@ -218,11 +218,16 @@ impl Line {
     }
 
     fn ask(&mut self, ask: tollgate_billing::ledger::Ask, own: &Addr<Call>) {
-        // Before the books can know of it, so that their figure never lacks what is added here.
-        if let What::Settle(settle) = &ask.what
-            && let (Some(trunk), Some(at)) = (settle.cdr.trunk_out_id, settle.cdr.answered_at)
-        {
-            self.house.trunks.talked(trunk, at, settle.cdr.talk_ms);
+        match &ask.what {
+            What::Settle(settle) => {
+                self.house.watcher.ended(&settle.cdr, &self.house);
+                // Before the books can know of it, so that their figure never lacks what is added here.
+                if let (Some(trunk), Some(at)) = (settle.cdr.trunk_out_id, settle.cdr.answered_at) {
+                    self.house.trunks.talked(trunk, at, settle.cdr.talk_ms);
+                }
+            }
+            What::Record(cdr) => self.house.watcher.ended(cdr, &self.house),
+            _ => {}
         }
         let order = LedgerOrder { ask, reply: Some(own.clone().recipient()) };
         let Some((account, owner)) = self.payer else { return self.house.ledger.order(order) };

@@ -15,11 +15,13 @@
 //! ├ Carrier(trunk)                  address, health, our registration
 //! ├ Ledger                          the one writer of money and call records
 //! ├ Journal                         what is written behind
+//! ├ Watcher                         callers and accounts that are suspected
 //! └ Alerter                         what people are told
 //! ```
 
 pub mod account;
 pub mod alerter;
+pub mod analysis;
 pub mod call;
 pub mod carrier;
 pub mod clock;
@@ -38,6 +40,7 @@ pub mod premises;
 pub mod presence;
 pub mod price_book;
 pub mod rater;
+pub mod recall;
 pub mod registration;
 pub mod relay;
 pub mod relay_loop;
@@ -45,7 +48,9 @@ pub mod resolver;
 pub mod sip_shard;
 pub mod snapshots;
 pub mod supervision;
+pub mod suspicions;
 pub mod trunk_board;
 pub mod tuning;
 pub mod undertaker;
 pub mod user_limiter;
+pub mod watcher;

@@ -32,6 +32,7 @@ use crate::relay::RelayHandle;
 use crate::resolver::Resolver;
 use crate::trunk_board::TrunkBoard;
 use crate::tuning::Tuned;
+use crate::watcher::WatcherDoor;
 
 /// See the module.
 pub struct Premises {
@@ -59,6 +60,8 @@ pub struct Premises {
     pub ledger: LedgerDoor,
     /// What is written behind.
     pub journal: JournalDoor,
+    /// Who watches how calls go.
+    pub watcher: WatcherDoor,
     /// Who tells people.
     pub alerter: Addr<Alerter>,
     /// Names to addresses.
@@ -138,6 +141,7 @@ pub struct Plans {
     pub relay: RelayHandle,
     pub ledger: LedgerDoor,
     pub journal: JournalDoor,
+    pub watcher: WatcherDoor,
     pub alerter: Addr<Alerter>,
     pub resolver: Resolver,
     pub edge_counts: Arc<EdgeCounts>,
@@ -164,6 +168,7 @@ impl Premises {
             relay: plans.relay,
             ledger: plans.ledger,
             journal: plans.journal,
+            watcher: plans.watcher,
             alerter: plans.alerter,
             resolver: plans.resolver,
             edge_counts: plans.edge_counts,

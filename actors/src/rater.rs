@@ -10,7 +10,7 @@ use actix::prelude::*;
 use serde_json::{Value, json};
 use tollgate_call::admission::{self, Facts, Load};
 use tollgate_call::{Admission, Event, PlanAsk, Query};
-use tollgate_types::{Mono, Refusal, Rule, UserId, Wall};
+use tollgate_types::{CallId, Mono, Refusal, Rule, UserId, Wall};
 
 use crate::call::{Call, Tell};
 use crate::observe::Observe;
@@ -30,11 +30,13 @@ pub struct Rater {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PlanCall {
-    /// The call's question.
+    /// The call.
+    pub call: CallId,
+    /// Its question.
     pub query: Query,
     /// What it wants.
     pub ask: Box<PlanAsk>,
-    /// The call.
+    /// Where the answer goes.
     pub reply: Addr<Call>,
 }
 
@@ -55,10 +57,11 @@ impl Rater {
     }
 }
 
-/// The verdict over today's snapshots; without side effects, so `explain` asks it as well. `devices` tells how many devices a
-/// user has, where that is known.
-pub fn judge(
+/// The verdict over today's snapshots. `call` is remembered by the fraud score as it is judged, so that of calls that begin together
+/// each sees those before it. `devices` tells how many devices a user has, where that is known.
+fn judge(
     house: &Premises,
+    call: CallId,
     ask: &PlanAsk,
     devices: &dyn Fn(UserId) -> Option<usize>,
     load: Load,
@@ -67,6 +70,7 @@ pub fn judge(
 ) -> Admission {
     let (directory, values) = (house.directory.load(), house.settings.load());
     let (prices, tuned) = (house.prices.load(), house.tuned.load());
+    let suspicions = &house.watcher.board;
     let facts = Facts {
         directory: &directory,
         values: &values,
@@ -79,6 +83,12 @@ pub fn judge(
         load,
         health: &|trunk| house.trunks.health(trunk),
         devices,
+        caller_ban: &|subject| suspicions.ban(subject, at.1),
+        fraud: &|account, attempt| {
+            let (standing, step) = suspicions.attempt(account, call, attempt, &tuned.fraud, at.1);
+            house.watcher.suspected(account, step);
+            standing
+        },
         draw,
         now: at.0,
         wall: at.1,
@@ -105,7 +115,7 @@ impl Actor for Rater {
 impl Handler<PlanCall> for Rater {
     type Result = ();
     fn handle(&mut self, plan: PlanCall, _: &mut Context<Self>) {
-        let PlanCall { query, ask, reply } = plan;
+        let PlanCall { call, query, ask, reply } = plan;
         self.asked += 1;
         let at = (self.house.clock.mono(), self.house.clock.wall());
         let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
@@ -113,7 +123,7 @@ impl Handler<PlanCall> for Rater {
         let load = house.pace.begins(house, &ask, at.0);
         let devices = |user| Some(house.presence.devices(user));
         let admission =
-            contain("rater", || judge(house, &ask, &devices, load, at, draw)).unwrap_or_else(|| overloaded(&ask));
+            contain("rater", || judge(house, call, &ask, &devices, load, at, draw)).unwrap_or_else(|| overloaded(&ask));
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

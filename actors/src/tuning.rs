@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_call::{Host, Policy as CallPolicy};
+use tollgate_guard::{caller, fraud};
 use tollgate_media::latch;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::ha1::Algorithms;
@@ -26,6 +27,8 @@ pub fn registry() -> Registry {
         tollgate_call::policy::ROWS,
         tollgate_billing::settings::ROWS,
         tollgate_billing::source::ROWS,
+        tollgate_guard::caller::ROWS,
+        tollgate_guard::fraud::ROWS,
         tollgate_routing::rows::ROWS,
         crate::ops::DEFAULTS,
     ];
@@ -67,6 +70,10 @@ pub struct Tuned {
     pub media_timeout_on_hold: Option<Duration>,
     /// Which numbers save lives.
     pub emergencies: Emergencies,
+    /// When callers are refused for how their calls went.
+    pub callers: caller::Policy,
+    /// When calls look like fraud.
+    pub fraud: fraud::Policy,
 }
 
 /// Which address reaches a device on UDP (`registrar.rewrite_contact`).
@@ -112,6 +119,8 @@ impl Tuned {
             media_timeout: values.duration_or_off(&media::TIMEOUT),
             media_timeout_on_hold: values.duration_or_off(&media::TIMEOUT_ON_HOLD),
             emergencies: Emergencies::from_values(values),
+            callers: caller::Policy::of(values),
+            fraud: fraud::Policy::of(values),
         }
     }
 }

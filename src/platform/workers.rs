@@ -21,7 +21,7 @@ use tollgate_settings::Values;
 use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
-use tollgate_store::{Engine, Store, bans, ledger, registrations, sources, trunk_days};
+use tollgate_store::{Engine, Store, bans, fraud, ledger, registrations, sources, trunk_days};
 use tollgate_types::Wall;
 
 use super::NoStart;
@@ -89,6 +89,7 @@ pub fn tick(
             }
             let _ = ledger.try_send(now);
             let _ = journal.try_send(now);
+            let _ = house.watcher.addr.try_send(now);
         }
     });
 }
@@ -202,6 +203,7 @@ async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_sto
     registrations::prune(store, now).await?;
     bans::prune(store, now).await?;
     sources::prune(store, now, addresses.is_on().then_some(addresses.period)).await?;
+    fraud::prune(store, now).await?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ pub mod directory;
 mod entity;
 pub mod error;
 mod extensions;
+pub mod fraud;
 pub mod ledger;
 pub mod limits;
 pub mod marks;
@@ -31,8 +32,9 @@ pub mod routes;
 pub mod seal;
 pub mod secrets;
 pub mod settings;
-pub mod spool;
 pub mod sources;
+pub mod spend;
+pub mod spool;
 #[cfg(test)]
 mod stories;
 pub mod templates;

@@ -25,6 +25,7 @@ mod carriers;
 mod challenges;
 mod crash;
 mod forks;
+mod fraud;
 mod limits;
 mod load;
 mod midcall;

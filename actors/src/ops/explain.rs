@@ -11,6 +11,8 @@ use tollgate_billing::ledger::{Explained, Hold, explain};
 use tollgate_billing::{Books, CallKind, Cdr};
 use tollgate_call::admission::{self, Admission, Facts, Plan, PlanAsk};
 use tollgate_call::{Claim, Party, Target};
+use tollgate_guard::caller::{CallerBan, Subject};
+use tollgate_guard::fraud::{self, Profile};
 use tollgate_routing::Directory;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
@@ -48,13 +50,20 @@ struct World {
     values: Values,
     prices: Arc<PriceBook>,
     emergencies: Emergencies,
+    /// The payer, as the fraud score sees him.
+    profile: Arc<Profile>,
+    bans: Vec<(Subject, Arc<CallerBan>)>,
 }
 
 impl Ops {
     pub(super) async fn explain(&self, wanted: Explain) -> Answer {
-        let world = self.world().await?;
+        let mut world = self.world().await?;
         let at = wanted.at.as_deref().map_or(Ok(self.clock.wall()), |text| field::time("at", text))?;
         let ask = world.ask(&wanted)?;
+        if let Some(account) = ask.payer.account() {
+            world.profile = self.profile(account).await?;
+        }
+        world.bans = self.caller_bans().await?;
         let admission = self.judge(&world, &ask, at).await?;
         let mut trace = json!(admission.trace);
         let plan = match &admission.verdict {
@@ -80,6 +89,8 @@ impl Ops {
                 values: Values::clone(&house.settings.load()),
                 prices: house.prices.load_full(),
                 emergencies: house.tuned.load().emergencies.clone(),
+                profile: Arc::default(),
+                bans: Vec::new(),
             });
         }
         let values = self.snapshots.settings().await?;
@@ -87,6 +98,8 @@ impl Ops {
             directory: Arc::new(self.snapshots.directory(&values).await?.0),
             prices: Arc::new(self.snapshots.prices(None).await?),
             emergencies: Emergencies::from_values(&values),
+            profile: Arc::default(),
+            bans: Vec::new(),
             values,
         })
     }
@@ -115,6 +128,7 @@ impl Ops {
     ) -> Admission {
         let health = |trunk: TrunkId| self.living().map_or(Health::FINE, |house| house.trunks.health(trunk));
         let load = self.living().map(|house| house.pace.would_be(house, ask, house.clock.mono())).unwrap_or_default();
+        let policy = fraud::Policy::of(&world.values);
         let facts = Facts {
             directory: &world.directory,
             values: &world.values,
@@ -127,6 +141,11 @@ impl Ops {
             load,
             health: &health,
             devices,
+            caller_ban: &|subject| {
+                let found = world.bans.iter().find(|(banned, _)| banned == subject);
+                found.map(|(_, ban)| ban.clone())
+            },
+            fraud: &|_, attempt| world.profile.standing(attempt, &policy, at),
             draw: 0,
             now: self.clock.mono(),
             wall: at,

@@ -3,6 +3,7 @@
 //! A [`Request`] is what the control socket carries and what the command line's arguments become. Validation, audit row and
 //! effect on the living actors are written once, here. A request either happens whole or is refused with one line.
 
+pub mod analyze;
 pub mod calendar;
 pub mod call;
 pub mod cdr;
@@ -12,6 +13,7 @@ pub mod currency;
 pub mod deck;
 pub mod did;
 pub mod explain;
+pub mod fraud;
 pub mod ledger;
 pub mod limits;
 pub mod registration;
@@ -83,6 +85,7 @@ impl Request {
             Request::Cdr(_)
                 | Request::Ledger(_)
                 | Request::Limits(_)
+                | Request::Analyze(_)
                 | Request::User(user::User::Show { .. } | user::User::List)
                 | Request::Backup(_)
         )
@@ -125,6 +128,8 @@ impl Ops {
             Request::Template(template) => self.template(&by, template, &progress).await,
             Request::Registration(registration) => self.registration(&by, registration).await,
             Request::Explain(explain) => self.explain(explain).await,
+            Request::Fraud(fraud) => self.fraud(&by, fraud).await,
+            Request::Analyze(analyze) => self.analyze(analyze).await,
             Request::Backup(backup) => self.backup(&by, backup).await,
         }
     }
@@ -221,6 +226,11 @@ pub enum Request {
     Registration(registration::Registration),
     /// What would happen to a call, without making it
     Explain(explain::Explain),
+    /// Accounts and callers under suspicion
+    #[command(subcommand)]
+    Fraud(fraud::Fraud),
+    /// Unusual spending of an hour, by account and country
+    Analyze(analyze::Analyze),
     /// Write all data into one file, while running
     Backup(BackupTo),
 }

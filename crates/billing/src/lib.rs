@@ -4,6 +4,7 @@
 //! decides on rows that were just read, inside the transaction that writes them back; a [`charge`] is what remains.
 
 pub mod account;
+pub mod anomaly;
 pub mod calendar;
 pub mod cdr;
 pub mod charge;

@@ -78,6 +78,8 @@ fn words(rule: Rule) -> &'static str {
         Rule::UserOffline => "not registered",
         Rule::SelfCall | Rule::Lines => "all lines busy",
         Rule::LocalOnly | Rule::DestinationBlocked | Rule::ListBlocked => "destination not allowed",
+        Rule::CallerBanned => "too many failed calls",
+        Rule::Fraud => "account blocked, ask support",
         Rule::NoRoute | Rule::NoPrice | Rule::Unprofitable | Rule::TooDear => "no route to destination",
         Rule::Credit => "balance too low",
         Rule::IpCalls

@@ -39,6 +39,8 @@ pub const TABLES: &[&str] = &[
     "trunks",
     "routes",
     "dids",
+    "fraud_profiles",
+    "caller_bans",
 ];
 
 /// What a start of the platform writes into an empty database: no obstacle to filling it.

@@ -22,7 +22,7 @@ impl Ops {
         let (max_lines, holder) = self.lines_of(&user, agreed.kind, agreed.max_lines).await?;
         let blocked = match &user.disabled {
             Some((since, _)) => Some(Refusal::new(Rule::UserDisabled, None, since, "")),
-            None => money.blocked.clone(),
+            None => self.suspicion_of(&user).await?.or(money.blocked.clone()),
         };
         let fields = json!({
             "name": terms.name,

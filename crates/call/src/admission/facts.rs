@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tollgate_billing::calendar::Zone;
 use tollgate_billing::currency::RateTable;
 use tollgate_billing::deck::DeckVersion;
+use tollgate_guard::caller::{CallerBan, Subject};
+use tollgate_guard::fraud;
 use tollgate_routing::directory::Directory;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
 use tollgate_settings::Values;
-use tollgate_types::{Currency, DeckId, Mono, TrunkId, UserId, Wall};
+use tollgate_types::{AccountId, Currency, DeckId, Mono, TrunkId, UserId, Wall};
 
 /// Everything that admission looks at. Borrowed snapshots: the same facts give the same verdict.
 #[derive(Clone, Copy)]
@@ -36,6 +38,10 @@ pub struct Facts<'a> {
     pub health: &'a dyn Fn(TrunkId) -> Health,
     /// How many devices a user has registered, where that is known; a call finds out when it locates them.
     pub devices: &'a dyn Fn(UserId) -> Option<usize>,
+    /// Whether a caller or an address is banned for how its calls went.
+    pub caller_ban: &'a dyn Fn(&Subject) -> Option<Arc<CallerBan>>,
+    /// What an account's attempt comes to with those before it.
+    pub fraud: &'a dyn Fn(AccountId, &fraud::Attempt) -> fraud::Standing,
     /// Random for each call: shares calls among carriers by weight.
     pub draw: u64,
     /// Now.

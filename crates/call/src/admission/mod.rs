@@ -12,6 +12,7 @@ mod price;
 mod reach;
 mod route;
 mod state;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +35,10 @@ const RULES: &[(Rule, Judge)] = &[
     (Rule::UserOffline, reach::callee_is_online),
     (Rule::SelfCall, reach::callee_is_another),
     (Rule::LocalOnly, reach::stays_local),
+    (Rule::CallerBanned, suspicion::caller_is_welcome),
     (Rule::NoRoute, route::there_is_a_way),
     (Rule::NoPrice, price::every_level_has_a_price),
+    (Rule::Fraud, suspicion::is_no_fraud),
 ];
 
 /// Looks at a case, and may add to it what it found on the way.
