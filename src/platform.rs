@@ -325,6 +325,8 @@ impl Platform {
         let (there, snaps, living, this_life, asked) =
             (store.clone(), snapshots.clone(), house.clone(), life.clone(), ops.clone());
         let more = on(&runtime, async move {
+            snaps.refresh_destinations(&living).await?;
+            recovery::remember_numbers(&there, &living).await?;
             snaps.log_in_to_trunks(&living).await?;
             recovery::bring_what_was_spooled(&living).await?;
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
@@ -340,6 +342,7 @@ impl Platform {
         follow::follow(&runtime, &store, snapshots.clone(), ops.clone(), &stop);
         workers::keep_house(&runtime, &store, snapshots.clone(), &stop);
         workers::carry_talk(&runtime, &store, &house, &stop);
+        workers::write_numbers(&runtime, &store, &house, &stop);
         for trunk in house.directory.load_full().egresses() {
             let changed = Changed { trunk: trunk.id, now: Some(trunk.clone()) };
             shards.of_trunk(trunk.id).do_send(changed);
@@ -384,6 +387,7 @@ impl Platform {
         let read = on(&self.runtime, async move {
             snapshots.refresh_settings(&house).await?;
             snapshots.refresh_directory(&house).await?;
+            snapshots.refresh_destinations(&house).await?;
             snapshots.refresh_prices(&house).await?;
             Ok(())
         });
@@ -423,7 +427,9 @@ impl Platform {
             arbiter.stop();
         }
         let (store, life, runtime) = (self.store, self.life, self.runtime);
+        let learned = self.house.reputations.take_fresh();
         let ended = runtime.spawn(async move {
+            tollgate_store::reputations::write(&store, &learned).await?;
             tollgate_store::recovery::close_earlier_lives(&store, &life).await?;
             nodes::end(&store, life.id).await?;
             store.close().await

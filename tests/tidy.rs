@@ -50,7 +50,7 @@ const PURE: &[&str] = &[
 ];
 
 /// For the tests of thinking rooms.
-const PURE_TESTS: &[&str] = &["proptest", "divan", "serde_json", "rsip", "bytes", "hex"];
+const PURE_TESTS: &[&str] = &["proptest", "divan", "serde_json", "rsip", "bytes", "hex", "regex-automata"];
 
 /// Files allowed to be longer than [`LINES`], each with the reason.
 const LONG_FILES: &[(&str, &str)] = &[];

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::Value;
+use tollgate_billing::Cdr;
 use tollgate_billing::ledger::{AskKey, Outcome, What};
 use tollgate_call::{Action, Event, MediaOrder, Note, Query, Target};
 use tollgate_media::Leg as Side;
@@ -217,16 +218,22 @@ impl Line {
         }
     }
 
+    /// What a record teaches: of those who call, and of the number called.
+    fn learn(&self, cdr: &Cdr) {
+        self.house.watcher.ended(cdr, &self.house);
+        self.house.reputations.hear(cdr, self.house.clock.wall(), &self.house.settings.load());
+    }
+
     fn ask(&mut self, ask: tollgate_billing::ledger::Ask, own: &Addr<Call>) {
         match &ask.what {
             What::Settle(settle) => {
-                self.house.watcher.ended(&settle.cdr, &self.house);
+                self.learn(&settle.cdr);
                 // Before the books can know of it, so that their figure never lacks what is added here.
                 if let (Some(trunk), Some(at)) = (settle.cdr.trunk_out_id, settle.cdr.answered_at) {
                     self.house.trunks.talked(trunk, at, settle.cdr.talk_ms);
                 }
             }
-            What::Record(cdr) => self.house.watcher.ended(cdr, &self.house),
+            What::Record(cdr) => self.learn(cdr),
             _ => {}
         }
         let order = LedgerOrder { ask, reply: Some(own.clone().recipient()) };

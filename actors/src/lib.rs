@@ -44,6 +44,7 @@ pub mod recall;
 pub mod registration;
 pub mod relay;
 pub mod relay_loop;
+pub mod reputations;
 pub mod resolver;
 pub mod sip_shard;
 pub mod snapshots;

@@ -10,8 +10,10 @@ use actix::Addr;
 use arc_swap::ArcSwap;
 use tollgate_call::Policy as CallPolicy;
 use tollgate_guard::ban::BanTable;
+use tollgate_routing::destination::Destinations;
 use tollgate_routing::directory::Directory;
 use tollgate_routing::ha1::Algorithms;
+use tollgate_routing::list::Lists;
 use tollgate_settings::Values;
 use tollgate_sip::digest::NonceKey;
 use tollgate_sip::{binding, digest};
@@ -29,6 +31,7 @@ use crate::presence::Presence;
 use crate::price_book::PriceBook;
 use crate::rater::Rater;
 use crate::relay::RelayHandle;
+use crate::reputations::Reputations;
 use crate::resolver::Resolver;
 use crate::trunk_board::TrunkBoard;
 use crate::tuning::Tuned;
@@ -46,6 +49,12 @@ pub struct Premises {
     pub directory: ArcSwap<Directory>,
     /// Decks, calendar, currencies.
     pub prices: ArcSwap<PriceBook>,
+    /// What numbers are, and who may call them.
+    pub destinations: ArcSwap<Destinations>,
+    /// Black and white lists.
+    pub lists: ArcSwap<Lists>,
+    /// What calls taught of numbers.
+    pub reputations: Reputations,
     /// All settings.
     pub settings: ArcSwap<Values>,
     /// What the settings mean to the SIP rooms, read once per change.
@@ -163,6 +172,9 @@ impl Premises {
             prices: ArcSwap::from_pointee(plans.prices),
             settings: ArcSwap::from_pointee(plans.settings),
             tuned: Arc::new(ArcSwap::from_pointee(plans.tuned)),
+            destinations: ArcSwap::from_pointee(Destinations::published(plans.seed.child(0x6465))),
+            lists: ArcSwap::default(),
+            reputations: Reputations::new(plans.seed.child(0x7265)),
             bans: Arc::new(ArcSwap::from_pointee(plans.bans)),
             wires: plans.wires,
             relay: plans.relay,

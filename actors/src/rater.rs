@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::{Value, json};
+use tollgate_call::admission::rows::UNPRICED_ALERT;
 use tollgate_call::admission::{self, Facts, Load};
 use tollgate_call::{Admission, Event, PlanAsk, Query};
 use tollgate_types::{CallId, Mono, Refusal, Rule, UserId, Wall};
 
+use crate::alerter::{Raise, Severity};
 use crate::call::{Call, Tell};
 use crate::observe::Observe;
 use crate::premises::Premises;
@@ -71,8 +73,12 @@ fn judge(
     let (directory, values) = (house.directory.load(), house.settings.load());
     let (prices, tuned) = (house.prices.load(), house.tuned.load());
     let suspicions = &house.watcher.board;
+    let (destinations, lists) = (house.destinations.load(), house.lists.load());
     let facts = Facts {
         directory: &directory,
+        destinations: &destinations,
+        lists: &lists,
+        reputation: &|number| house.reputations.of(number),
         values: &values,
         emergencies: &tuned.emergencies,
         deck: &|id| prices.deck(id).cloned(),
@@ -94,6 +100,24 @@ fn judge(
         wall: at.1,
     };
     admission::judge(ask, &facts)
+}
+
+impl Rater {
+    /// A call by a trunk has no price: somebody's deck has a hole (the guide's `notbilledcallerr`).
+    fn tell_unpriced(&self, admission: &Admission) {
+        let severity = match self.house.settings.load().word(&UNPRICED_ALERT) {
+            "critical" => Severity::Critical,
+            "warning" => Severity::Warning,
+            _ => Severity::Notice,
+        };
+        // One alert for a payer and a stretch of numbers, not one for each number.
+        let payer = admission.payer.as_ref().map_or("nobody", |(_, name, _)| name);
+        let stretch: String = admission.callee.chars().take(5).collect();
+        let became = if admission.verdict.is_ok() { "goes on for nothing" } else { "was refused" };
+        let text = format!("a call of {payer} to {stretch}… has no price and {became}");
+        let raise = Raise { kind: "unpriced_call", severity, subject: format!("{payer} {stretch}"), text };
+        let _ = self.house.alerter.try_send(raise);
+    }
 }
 
 /// The verdict when there is no room to judge.
@@ -124,6 +148,9 @@ impl Handler<PlanCall> for Rater {
         let devices = |user| Some(house.presence.devices(user));
         let admission =
             contain("rater", || judge(house, call, &ask, &devices, load, at, draw)).unwrap_or_else(|| overloaded(&ask));
+        if admission.is_unpriced() {
+            self.tell_unpriced(&admission);
+        }
         if let Err(refusal) = &admission.verdict {
             self.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

@@ -10,13 +10,17 @@ use tollgate_billing::deck::DeckVersion;
 use tollgate_billing::policy::{Policy as MoneyPolicy, Rules};
 use tollgate_call::{Host, Login};
 use tollgate_routing::Directory;
+use tollgate_routing::destination::{Book, Destinations};
 use tollgate_routing::directory::Change;
 use tollgate_routing::domains::Domains;
+use tollgate_routing::list::Lists;
 use tollgate_routing::{Country, rows as routing_rows};
 use tollgate_settings::rows::sip as sip_rows;
 use tollgate_settings::{Layers, Profile, Registry, Values};
 use tollgate_store::versions::{self, Versions};
-use tollgate_store::{Result, Store, calendar, currency, decks, directory, limits, marks, settings, trunks};
+use tollgate_store::{
+    Result, Store, calendar, currency, decks, destinations, directory, limits, lists, marks, settings, trunks,
+};
 use tollgate_types::{AccountId, Currency, Seed, UserId, Wall};
 
 use crate::carrier;
@@ -194,6 +198,23 @@ impl Snapshots {
         seen.directory = version;
         self.log_in_to_trunks(house).await?;
         tell_carriers(house, &before, &house.directory.load_full());
+        Ok(())
+    }
+
+    /// What numbers are, and who may call them; `book` is what is published of them.
+    pub async fn destinations(&self, book: Arc<Book>) -> Result<Destinations> {
+        Ok(Destinations::new(book, destinations::load(&self.store).await?, self.seed.child(0x6465)))
+    }
+
+    /// Destination policy or number lists changed.
+    pub async fn refresh_destinations(&self, house: &Premises) -> Result<()> {
+        let mut seen = self.seen.lock().await;
+        let version = versions::read(&self.store).await?.destinations;
+        let book = house.destinations.load().book().clone();
+        let (laid, listed) = (self.destinations(book).await?, lists::list(&self.store).await?);
+        house.destinations.store(Arc::new(laid));
+        house.lists.store(Arc::new(Lists::new(listed)));
+        seen.destinations = version;
         Ok(())
     }
 

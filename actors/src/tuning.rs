@@ -25,6 +25,7 @@ pub fn registry() -> Registry {
         tollgate_settings::rows::registrar::ROWS,
         tollgate_settings::rows::sip::ROWS,
         tollgate_call::policy::ROWS,
+        tollgate_call::admission::rows::ROWS,
         tollgate_billing::settings::ROWS,
         tollgate_billing::source::ROWS,
         tollgate_guard::caller::ROWS,

@@ -11,6 +11,7 @@ mod m20261122_000004_people;
 mod m20261122_000005_roads;
 mod m20261125_000030_changes;
 mod m20261125_000040_limits;
+mod m20261125_000050_destinations;
 mod m20261125_000070_fraud;
 mod sql;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_roads::Migration),
             Box::new(m20261125_000030_changes::Migration),
             Box::new(m20261125_000040_limits::Migration),
+            Box::new(m20261125_000050_destinations::Migration),
             Box::new(m20261125_000070_fraud::Migration),
         ]
     }

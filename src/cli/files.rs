@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use tollgate_actors::ops::outcome::Refused;
-use tollgate_actors::ops::{Request, cdr, deck, did, user};
+use tollgate_actors::ops::{Request, cdr, deck, destination, did, list, user};
 
 /// Larger files are refused rather than sent in one line.
 const BYTES_MAX: u64 = 256 << 20;
@@ -14,6 +14,8 @@ pub fn read_into(mut request: Request) -> Result<Request, Refused> {
     let csv = match &mut request {
         Request::Deck(deck::Deck::Import(import)) => Some(&mut import.csv),
         Request::Did(did::Did::Import(csv)) | Request::User(user::User::Import(csv)) => Some(csv),
+        Request::Destination(destination::Destination::Irsf(destination::Irsf::Import { csv, .. }))
+        | Request::List(list::List::Import(list::Import { csv, .. })) => Some(csv),
         _ => None,
     };
     if let Some(csv) = csv {

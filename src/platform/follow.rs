@@ -49,6 +49,9 @@ async fn take_over(store: &Store, snapshots: &Snapshots, ops: &Ops) -> Result<()
     if now.prices != seen.prices {
         ops.prices_changed().await?;
     }
+    if now.destinations != seen.destinations {
+        ops.destinations_changed().await?;
+    }
     if now.directory != seen.directory {
         ops.directory_changed().await?;
     }

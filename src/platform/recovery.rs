@@ -6,12 +6,13 @@ use std::time::Duration;
 use actix::prelude::*;
 use tollgate_actors::ledger::{Answer, IsDrained, Order};
 use tollgate_actors::premises::Premises;
+use tollgate_actors::reputations::MOST;
 use tollgate_actors::sip_shard::Remember;
 use tollgate_billing::ledger::{Ask, AskKey, Recover, What};
 use tollgate_call::recover;
 use tollgate_sip::transaction::{SentBy, with_via};
 use tollgate_store::recovery::{self, Orphan};
-use tollgate_store::{Store, nodes::Life, registrations};
+use tollgate_store::{Store, nodes::Life, registrations, reputations};
 use tollgate_types::{ConnId, Flow, Map, Mono, UserId};
 
 use super::NoStart;
@@ -77,6 +78,12 @@ fn settle(orphan: &Orphan, house: &Premises) {
             tracing::debug!(call = %hold.key.call, "a peer of an earlier life could not be told");
         }
     }
+}
+
+/// Brings back what calls taught of numbers.
+pub async fn remember_numbers(store: &Store, house: &Premises) -> Result<(), NoStart> {
+    house.reputations.remember(reputations::latest(store, MOST as u64).await?);
+    Ok(())
 }
 
 /// Brings back the bindings that the journal wrote.

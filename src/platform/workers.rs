@@ -21,7 +21,7 @@ use tollgate_settings::Values;
 use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
-use tollgate_store::{Engine, Store, bans, fraud, ledger, registrations, sources, trunk_days};
+use tollgate_store::{Engine, Store, bans, fraud, ledger, registrations, reputations, sources, trunk_days};
 use tollgate_types::Wall;
 
 use super::NoStart;
@@ -34,6 +34,10 @@ const TALK: Duration = Duration::from_secs(5);
 const PROFILE: Duration = Duration::from_secs(60);
 /// How often the daily anchor and the prunings are looked after.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// How often what calls taught of numbers is written.
+const NUMBERS: Duration = Duration::from_secs(10);
+/// How long a number that nobody calls is remembered.
+const NUMBERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How often other nodes' orphans are looked for.
 const ORPHANS: Duration = Duration::from_secs(15);
 
@@ -181,6 +185,21 @@ pub fn carry_talk(runtime: &tokio::runtime::Runtime, store: &Store, house: &Arc<
     });
 }
 
+/// What calls taught of numbers is written behind; a crash forgets the last seconds of it.
+pub fn write_numbers(runtime: &tokio::runtime::Runtime, store: &Store, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
+    let (store, house, stop) = (store.clone(), house.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(NUMBERS);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            if let Err(error) = reputations::write(&store, &house.reputations.take_fresh()).await {
+                tracing::warn!(%error, "what calls taught of numbers was not written");
+            }
+        }
+    });
+}
+
 /// Takes the daily anchor of the books, and forgets registrations and bans that are over.
 pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, snapshots: Arc<Snapshots>, stop: &Arc<AtomicBool>) {
     let (store, stop) = (store.clone(), stop.clone());
@@ -204,6 +223,7 @@ async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_sto
     bans::prune(store, now).await?;
     sources::prune(store, now, addresses.is_on().then_some(addresses.period)).await?;
     fraud::prune(store, now).await?;
+    reputations::forget(store, now - NUMBERS_KEPT).await?;
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use sea_orm::{
 use tollgate_billing::account::AccountState;
 use tollgate_billing::hold::Holder;
 use tollgate_billing::{AccountRow, AccountTerms};
-use tollgate_types::{AccountId, DeckId, E164, Wall};
+use tollgate_routing::EarlyMedia;
+use tollgate_types::{AccountId, DeckId, E164, Rate, Wall};
 
 use crate::audit::{self, Change};
 use crate::book::rows;
@@ -33,6 +34,10 @@ pub struct Account {
     pub local_only: bool,
     /// Shown to carriers for users without a caller id of their own.
     pub main_number: Option<E164>,
+    /// The highest price a minute.
+    pub sell_max: Option<Rate>,
+    /// What its calls let through before the answer.
+    pub early_media: Option<EarlyMedia>,
     /// Since when it is disabled, and by whom.
     pub disabled: Option<(Wall, String)>,
     /// Since when it exists.
@@ -50,6 +55,10 @@ pub struct Terms {
     pub local_only: bool,
     /// See [`Account::main_number`].
     pub main_number: Option<E164>,
+    /// See [`Account::sell_max`].
+    pub sell_max: Option<Rate>,
+    /// See [`Account::early_media`].
+    pub early_media: Option<EarlyMedia>,
 }
 
 /// The account called `name`.
@@ -238,6 +247,8 @@ fn columns(terms: &Terms) -> Result<account::ActiveModel> {
         talk_month: Set(seconds(money.talk_month)?),
         local_only: Set(terms.local_only),
         main_number: Set(terms.main_number.map(|number| number.digits().to_owned())),
+        sell_max: Set(terms.sell_max.map(Rate::nanos)),
+        early_media: Set(terms.early_media.map(|early| early.name().to_owned())),
         ..<account::ActiveModel as sea_orm::ActiveModelTrait>::default()
     })
 }
@@ -250,6 +261,8 @@ impl Account {
             deck: self.deck,
             local_only: self.local_only,
             main_number: self.main_number,
+            sell_max: self.sell_max,
+            early_media: self.early_media,
         }
     }
 }
@@ -262,6 +275,11 @@ impl TryFrom<account::Model> for Account {
             deck: row.deck_id.map(DeckId),
             local_only: row.local_only,
             main_number: column::read_option(row.main_number.as_deref(), format_args!("account {}: number", row.id))?,
+            sell_max: row.sell_max.map(Rate::from_nanos),
+            early_media: column::read_option(
+                row.early_media.as_deref(),
+                format_args!("account {}: early media", row.id),
+            )?,
             disabled: row.disabled_at.map(|at| (Wall::from_micros(at), row.disabled_by.clone().unwrap_or_default())),
             created_at: Wall::from_micros(row.created_at),
             row: rows::account(row)?,

@@ -104,6 +104,19 @@ fn empty(target: &Target<'_>, by: &By) -> deck::ActiveModel {
     }
 }
 
+/// The rows of the version before the live one; empty where there is none.
+pub async fn rows_before(store: &Store, id: DeckId) -> Result<Vec<DeckRow>> {
+    let deck = deck::Entity::find_by_id(id.0).one(store.read()).await?.ok_or_else(|| Error::missing("deck", id))?;
+    let before = deck_version::Entity::find()
+        .filter(deck_version::Column::DeckId.eq(deck.id))
+        .filter(deck_version::Column::Complete.eq(true))
+        .filter(deck_version::Column::Number.lt(deck.live_version.unwrap_or(0)))
+        .order_by_desc(deck_version::Column::Number);
+    let Some(before) = before.one(store.read()).await? else { return Ok(Vec::new()) };
+    let find = deck_row::Entity::find().filter(deck_row::Column::VersionId.eq(before.id));
+    find.order_by_asc(deck_row::Column::Id).all(store.read()).await?.into_iter().map(read).collect()
+}
+
 /// Imports rows as a new version and makes it live. `progress` hears how many rows are written. Until the last moment nothing is
 /// changed for calls; an import that was interrupted leaves rows that the next one clears away.
 pub async fn import(

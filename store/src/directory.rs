@@ -11,7 +11,7 @@ use tollgate_billing::AccountTerms;
 use tollgate_routing::directory::Change;
 use tollgate_routing::trunk::{Credentials, Egress, Ingress, Source};
 use tollgate_routing::{Account, Ha1s, User, UserKind};
-use tollgate_types::{AccountId, Currency, DeckId, TrunkId, UserId};
+use tollgate_types::{AccountId, Currency, DeckId, Rate, TrunkId, UserId};
 
 use crate::book::rows;
 use crate::cells::{self, Cells};
@@ -94,6 +94,7 @@ fn read_user(row: &UserRow, tenant: Option<UserId>, ha1: Option<Ha1s>) -> User {
         extension: terms.extension.as_deref().map(Into::into),
         caller_id: terms.caller_id,
         numbers: terms.numbers.clone().into(),
+        verified: terms.verified.clone().into(),
         country: terms.country,
         max_lines: terms.max_lines,
         max_lines_offpeak: terms.max_lines_offpeak,
@@ -109,6 +110,8 @@ fn read_account(row: account::Model, owner: Option<UserId>, alike: &mut Vec<Arc<
         terms: shared(alike, rows::terms(&row)?),
         deck: row.deck_id.map(DeckId),
         local_only: row.local_only,
+        sell_max: row.sell_max.map(Rate::from_nanos),
+        early_media: column::read_option(row.early_media.as_deref(), format_args!("account {}", row.id))?,
         main_number: column::read_option(row.main_number.as_deref(), format_args!("account {}", row.id))?,
         name: row.name.into(),
     })
@@ -177,6 +180,7 @@ fn read_trunk(
         assert_identity: terms.trusted_identity,
         default_number: terms.default_number,
         country: terms.country,
+        early_media: terms.early_media,
         enabled,
         ..Egress::new(id, &terms.name, uri)
     }))
@@ -196,7 +200,7 @@ fn sources(text: &str) -> (Box<[Source]>, Box<[Box<str>]>) {
 
 const USERS: &str =
     "SELECT id, name, domain, kind, account_id, parent_id, disabled_at, auth, sources, algorithms, last_algorithm,
-    credential_version, extension, caller_id, numbers, country, max_lines, max_lines_offpeak FROM users";
+    credential_version, extension, caller_id, numbers, country, max_lines, max_lines_offpeak, verified FROM users";
 
 fn read_user_cells(row: &dyn Cells) -> Result<user::Model> {
     Ok(user::Model {
@@ -218,6 +222,7 @@ fn read_user_cells(row: &dyn Cells) -> Result<user::Model> {
         country: row.text(15)?,
         max_lines: row.integer(16)?,
         max_lines_offpeak: row.integer(17)?,
+        verified: row.word(18)?,
         // What the call path does not look at.
         key: String::new(),
         disabled_by: None,
@@ -230,7 +235,7 @@ fn read_user_cells(row: &dyn Cells) -> Result<user::Model> {
 
 const ACCOUNTS: &str = "SELECT id, name, kind, mode, currency, zone, parent_id, deck_id, disabled_at, credit_limit, max_lines,
     max_lines_offpeak, daily_limit, monthly_limit, monthly_increment, monthly_ceiling, dynamic_baseline, burn_rate, talk_day,
-    talk_month, local_only, main_number FROM accounts";
+    talk_month, local_only, main_number, sell_max, early_media FROM accounts";
 
 fn read_account_cells(row: &dyn Cells) -> Result<account::Model> {
     Ok(account::Model {
@@ -256,6 +261,8 @@ fn read_account_cells(row: &dyn Cells) -> Result<account::Model> {
         talk_month: row.integer(19)?,
         local_only: row.flag(20)?,
         main_number: row.text(21)?,
+        sell_max: row.integer(22)?,
+        early_media: row.text(23)?,
         // What the call path does not look at, or only the books may.
         disabled_by: None,
         created_at: 0,

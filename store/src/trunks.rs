@@ -9,7 +9,7 @@ use sea_orm::{
 use tollgate_routing::country::Country;
 use tollgate_routing::format::{CallerIdFormat, NumberFormat};
 use tollgate_routing::trunk::NumberFrom;
-use tollgate_routing::{Algorithms, AuthMode, Ha1s};
+use tollgate_routing::{Algorithms, AuthMode, EarlyMedia, Ha1s};
 use tollgate_types::{AccountId, DeckId, E164, TrunkId, Wall};
 
 use crate::accounts;
@@ -96,6 +96,8 @@ pub struct TrunkTerms {
     pub register: bool,
     /// How often an egress trunk is asked by OPTIONS; none: the setting decides; zero: never.
     pub health_every: Option<Duration>,
+    /// What calls by an egress trunk let through before the answer.
+    pub early_media: Option<EarlyMedia>,
 }
 
 /// A trunk's secret.
@@ -306,6 +308,7 @@ fn columns(terms: &TrunkTerms) -> trunk::ActiveModel {
         trusted_identity: Set(terms.trusted_identity),
         register: Set(terms.register),
         health_every: Set(terms.health_every.map(|every| i64::try_from(every.as_secs()).unwrap_or(i64::MAX))),
+        early_media: Set(terms.early_media.map(|early| early.name().to_owned())),
         ..<trunk::ActiveModel as sea_orm::ActiveModelTrait>::default()
     }
 }
@@ -346,6 +349,7 @@ impl TrunkTerms {
             trusted_identity: false,
             register: false,
             health_every: None,
+            early_media: None,
         }
     }
 }
@@ -380,6 +384,7 @@ impl TryFrom<&trunk::Model> for TrunkRow {
                 trusted_identity: row.trusted_identity,
                 register: row.register,
                 health_every: column::count_option(row.health_every, &place)?.map(Duration::from_secs),
+                early_media: column::read_option(row.early_media.as_deref(), &place)?,
             },
             has_secret: row.secret.is_some(),
             credential_version: column::count(row.credential_version, &place)?,

@@ -63,6 +63,8 @@ pub struct UserTerms {
     pub caller_id: Option<E164>,
     /// Further numbers of his own.
     pub numbers: Vec<E164>,
+    /// Numbers shown to be his: caller ids only.
+    pub verified: Vec<E164>,
     /// Completes the numbers he dials.
     pub country: Option<Country>,
     /// Lines at a time.

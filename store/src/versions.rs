@@ -22,6 +22,8 @@ pub enum Topic {
     Settings,
     /// Bans and firewall rules.
     Bans,
+    /// Destination policy and number lists.
+    Destinations,
 }
 
 /// The numbers as they are now.
@@ -35,6 +37,8 @@ pub struct Versions {
     pub settings: i64,
     /// Of [`Topic::Bans`].
     pub bans: i64,
+    /// Of [`Topic::Destinations`].
+    pub destinations: i64,
 }
 
 /// Reads all numbers: one small query, cheap enough for each second.
@@ -46,6 +50,7 @@ pub async fn read(store: &Store) -> Result<Versions> {
             "prices" => versions.prices = row.version,
             "settings" => versions.settings = row.version,
             "bans" => versions.bans = row.version,
+            "destinations" => versions.destinations = row.version,
             _ => {}
         }
     }
@@ -152,6 +157,7 @@ impl Topic {
             Topic::Prices => "prices",
             Topic::Settings => "settings",
             Topic::Bans => "bans",
+            Topic::Destinations => "destinations",
         }
     }
 }

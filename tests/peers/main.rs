@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not as expected fails the test where it stands")]
 
 mod baresip;
+mod destinations;
 mod dialog;
 mod message;
 mod network;

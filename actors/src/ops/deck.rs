@@ -26,10 +26,14 @@ pub enum Deck {
         /// The deck's name
         name: String,
     },
-    /// Look for mistakes: holes in the week, prices below cost, vanished prefixes
+    /// Look for mistakes: holes in the week, prices below the live routes', sudden increases, vanished prefixes
     Lint {
         /// The deck's name
         name: String,
+        /// A price that rose by more than so many per cent since the version before is told
+        #[arg(long, value_name = "PERCENT", default_value_t = INCREASE)]
+        #[serde(default = "increase")]
+        increase: u32,
     },
     /// All decks
     List,
@@ -89,6 +93,13 @@ pub struct Import {
     pub preview: bool,
 }
 
+/// Half as dear again is more than carriers usually ask.
+const INCREASE: u32 = 50;
+
+fn increase() -> u32 {
+    INCREASE
+}
+
 impl Ops {
     pub(super) async fn deck(&self, by: &By, deck: Deck, progress: &ProgressSink) -> Answer {
         match deck {
@@ -98,7 +109,7 @@ impl Ops {
                 self.prices_changed().await?;
                 Ok(Value::Null)
             }
-            Deck::Lint { name } => self.lint_deck(&name).await,
+            Deck::Lint { name, increase } => self.lint_deck(&name, increase).await,
             Deck::List => Ok(decks::list(&self.store).await?.iter().map(row).collect()),
             Deck::Show { name } => Ok(row(&decks::named(&self.store, &name).await?)),
             Deck::Lookup { name, number } => self.look_up(&name, &number).await,
@@ -140,21 +151,34 @@ impl Ops {
         Ok(DeckVersion::new(summary.deck.clone(), rows, timeline))
     }
 
-    /// What is allowed but hardly meant: bands that never hold, prices below cost.
-    async fn lint_deck(&self, name: &str) -> Answer {
+    /// What is allowed but hardly meant: bands that never hold, prices below what the carriers of the live routes ask, and
+    /// what rose or vanished since the version before.
+    async fn lint_deck(&self, name: &str, increase: u32) -> Answer {
         let summary = decks::named(&self.store, name).await?;
         let rows = decks::rows(&self.store, summary.deck.id).await?;
         let mut findings = lint::bands(&rows);
+        findings.extend(lint::since(&decks::rows_before(&self.store, summary.deck.id).await?, &rows, increase));
         if summary.deck.kind == DeckKind::Sell {
             let (now, rates) = (self.clock.wall(), currency::table(&self.store).await?);
-            let mut carriers = Vec::new();
-            for other in decks::list(&self.store).await?.iter().filter(|other| other.deck.kind == DeckKind::Buy) {
-                if let Some(exchange) = rates.at(other.deck.currency, summary.deck.currency, now) {
-                    carriers.push((self.version(other).await?, exchange));
+            let directory = match self.living() {
+                Some(house) => house.directory.load_full(),
+                None => std::sync::Arc::new(self.snapshots.directory(&self.values().await?).await?.0),
+            };
+            let mut carriers = std::collections::BTreeMap::new();
+            for trunk in directory.egresses().filter(|trunk| trunk.enabled) {
+                let Some(deck) = trunk.deck else { continue };
+                let buying = decks::get(&self.store, deck).await?;
+                if let Some(exchange) = rates.at(buying.deck.currency, summary.deck.currency, now) {
+                    carriers.insert(trunk.id, (self.version(&buying).await?, exchange));
                 }
             }
-            let carriers: Vec<_> = carriers.iter().map(|(deck, exchange)| (deck, *exchange)).collect();
-            findings.extend(lint::below_cost(&rows, &carriers, now));
+            let taking = |number: &E164| {
+                // The longest prefix that has a route decides, as when a call is routed.
+                let routes = directory.routes().fitting(number.digits()).next().unwrap_or_default();
+                let trunks = routes.iter().filter_map(|route| carriers.get(&route.trunk));
+                trunks.map(|(deck, exchange)| (deck, *exchange)).collect()
+            };
+            findings.extend(lint::below_cost(&rows, taking, now));
         }
         let shown = findings.iter().map(|finding| {
             let kind = serde_json::to_value(&finding.kind).unwrap_or_default();

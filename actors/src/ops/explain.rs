@@ -14,16 +14,19 @@ use tollgate_call::{Claim, Party, Target};
 use tollgate_guard::caller::{CallerBan, Subject};
 use tollgate_guard::fraud::{self, Profile};
 use tollgate_routing::Directory;
+use tollgate_routing::destination::{Book, Destinations};
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
+use tollgate_routing::list::{Lists, Memory};
 use tollgate_settings::Values;
-use tollgate_store::{accounts, registrations};
-use tollgate_types::{CallId, Refusal, TrunkId, UserId, Wall};
+use tollgate_store::{accounts, lists, registrations, reputations};
+use tollgate_types::{CallId, E164, Refusal, TrunkId, UserId, Wall};
 
 use super::field::{self, Misfit, Read};
 use super::outcome::Refused;
 use super::{Answer, Ops, shown};
 use crate::price_book::PriceBook;
+use crate::reputations::MOST;
 
 /// `explain`
 #[derive(Clone, Debug, Serialize, Deserialize, Args)]
@@ -53,6 +56,10 @@ struct World {
     /// The payer, as the fraud score sees him.
     profile: Arc<Profile>,
     bans: Vec<(Subject, Arc<CallerBan>)>,
+    destinations: Arc<Destinations>,
+    lists: Arc<Lists>,
+    /// What a stopped server had learned.
+    learned: Memory,
 }
 
 impl Ops {
@@ -91,6 +98,9 @@ impl Ops {
                 emergencies: house.tuned.load().emergencies.clone(),
                 profile: Arc::default(),
                 bans: Vec::new(),
+                destinations: house.destinations.load_full(),
+                lists: house.lists.load_full(),
+                learned: Memory::new(0, self.snapshots.seed),
             });
         }
         let values = self.snapshots.settings().await?;
@@ -100,8 +110,20 @@ impl Ops {
             emergencies: Emergencies::from_values(&values),
             profile: Arc::default(),
             bans: Vec::new(),
+            destinations: Arc::new(self.snapshots.destinations(Arc::new(Book::published())).await?),
+            lists: Arc::new(Lists::new(lists::list(&self.store).await?)),
+            learned: self.learned().await?,
             values,
         })
+    }
+
+    /// What the last life learned of numbers.
+    pub(super) async fn learned(&self) -> Result<Memory, Refused> {
+        let mut memory = Memory::new(2 * MOST, self.snapshots.seed);
+        for (number, known) in reputations::latest(&self.store, MOST as u64).await? {
+            memory.put(number, known);
+        }
+        Ok(memory)
     }
 
     /// The rules, asked twice where they want to know of devices: whose, is told by the first time.
@@ -129,8 +151,15 @@ impl Ops {
         let health = |trunk: TrunkId| self.living().map_or(Health::FINE, |house| house.trunks.health(trunk));
         let load = self.living().map(|house| house.pace.would_be(house, ask, house.clock.mono())).unwrap_or_default();
         let policy = fraud::Policy::of(&world.values);
+        let reputation = |number: &E164| match self.living() {
+            Some(house) => house.reputations.of(number),
+            None => world.learned.of(number),
+        };
         let facts = Facts {
             directory: &world.directory,
+            destinations: &world.destinations,
+            lists: &world.lists,
+            reputation: &reputation,
             values: &world.values,
             emergencies: &world.emergencies,
             deck: &|id| world.prices.deck(id).cloned(),

@@ -11,11 +11,13 @@ pub mod config;
 pub mod credit;
 pub mod currency;
 pub mod deck;
+pub mod destination;
 pub mod did;
 pub mod explain;
 pub mod fraud;
 pub mod ledger;
 pub mod limits;
+pub mod list;
 pub mod registration;
 pub mod route;
 pub mod template;
@@ -127,6 +129,8 @@ impl Ops {
             Request::Limits(limits) => self.limits(&by, limits).await,
             Request::Template(template) => self.template(&by, template, &progress).await,
             Request::Registration(registration) => self.registration(&by, registration).await,
+            Request::Destination(destination) => self.destination(&by, destination).await,
+            Request::List(list) => self.list(&by, list).await,
             Request::Explain(explain) => self.explain(explain).await,
             Request::Fraud(fraud) => self.fraud(&by, fraud).await,
             Request::Analyze(analyze) => self.analyze(analyze).await,
@@ -164,6 +168,14 @@ impl Ops {
             calendar: Arc::new(tollgate_store::calendar::get(&self.store).await?),
             exchange: Arc::new(tollgate_store::currency::table(&self.store).await?),
         }))
+    }
+
+    /// Destination policy or number lists changed.
+    pub async fn destinations_changed(&self) -> Result<(), Refused> {
+        match &self.house {
+            Some(house) => Ok(self.snapshots.refresh_destinations(house).await?),
+            None => Ok(()),
+        }
     }
 
     /// Decks, calendar or currencies changed.
@@ -224,6 +236,12 @@ pub enum Request {
     /// Registered devices
     #[command(subcommand)]
     Registration(registration::Registration),
+    /// Who may call where: countries, prefixes, satellite and premium numbers
+    #[command(subcommand)]
+    Destination(destination::Destination),
+    /// Black and white lists of numbers
+    #[command(subcommand)]
+    List(list::List),
     /// What would happen to a call, without making it
     Explain(explain::Explain),
     /// Accounts and callers under suspicion

@@ -10,7 +10,7 @@ use tollgate_store::{Options, Store};
 use tollgate_types::{Currency, Seed, Wall};
 
 use super::outcome::{ProgressSink, Refused};
-use super::{Ops, Request, did, user};
+use super::{Ops, Request, destination, did, list, user};
 use crate::clock::Clock;
 use crate::snapshots::Snapshots;
 use crate::tuning::registry;
@@ -66,6 +66,8 @@ impl Desk {
         let csv = match &mut request {
             Request::Deck(super::deck::Deck::Import(import)) => Some(&mut import.csv),
             Request::Did(did::Did::Import(csv)) | Request::User(user::User::Import(csv)) => Some(csv),
+            Request::Destination(destination::Destination::Irsf(destination::Irsf::Import { csv, .. }))
+            | Request::List(list::List::Import(list::Import { csv, .. })) => Some(csv),
             _ => None,
         };
         if let Some(csv) = csv {

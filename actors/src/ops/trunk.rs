@@ -134,6 +134,9 @@ pub struct Terms {
     /// Seconds between OPTIONS health checks; 0 for none
     #[arg(long, value_name = "SECONDS")]
     pub options_interval: Option<String>,
+    /// Media before the answer of an egress trunk's calls: allow, to-caller-only, tones-only, block; none for the platform's
+    #[arg(long, value_name = "MODE")]
+    pub early_media: Option<String>,
     /// Whether it is used at all
     #[arg(long, value_name = "true|false")]
     pub enabled: Option<String>,
@@ -255,6 +258,7 @@ impl Ops {
                 "talk_today": talked.today_ms / 1000,
                 "talk_month": talked.month_ms / 1000,
                 "options_interval": terms.health_every.map(|every| every.as_secs()),
+                "early_media": terms.early_media.map(|early| early.name()),
                 "health": self.health(trunk),
             }),
         };

@@ -141,6 +141,9 @@ pub struct Terms {
     /// Short number inside the tenant
     #[arg(long, value_name = "DIGITS")]
     pub extension: Option<String>,
+    /// Numbers shown to be the user's, with commas between: caller ids under call.caller_id_change = verified; none for none
+    #[arg(long, value_name = "NUMBER,…")]
+    pub verified_number: Option<String>,
     /// Simultaneous calls
     #[arg(long, value_name = "N")]
     pub max_lines: Option<String>,
@@ -180,6 +183,12 @@ pub struct Terms {
     /// Whether the account reaches users and numbers of this platform only
     #[arg(long, value_name = "true|false")]
     pub local_only: Option<String>,
+    /// The highest price a minute that the user's calls may have
+    #[arg(long, value_name = "AMOUNT")]
+    pub max_price: Option<String>,
+    /// Media before the answer: allow, to-caller-only, tones-only, block; none for the platform's
+    #[arg(long, value_name = "MODE")]
+    pub early_media: Option<String>,
     /// How the user proves who it is
     #[arg(long, value_name = "MODE")]
     pub auth: Option<String>,

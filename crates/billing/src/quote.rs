@@ -65,7 +65,8 @@ pub fn price_per_minute(levels: &[LevelQuote], at: Wall) -> Rate {
     levels.first().and_then(|level| level.plan.at(at)).map_or(Rate::ZERO, |price| price.rate)
 }
 
-fn refusal(miss: Miss<'_>, number: &E164) -> Refusal {
+/// Why there is no price, as the caller is told.
+pub fn refusal(miss: Miss<'_>, number: &E164) -> Refusal {
     match miss {
         Miss::NoPrice => Refusal::new(Rule::NoPrice, None, number, ""),
         Miss::Blocked("") => Refusal::new(Rule::DestinationBlocked, None, number, ""),

@@ -13,6 +13,7 @@ mod call;
 mod errand;
 mod event;
 mod handover;
+pub mod heard;
 mod hunt;
 mod leg;
 mod media;

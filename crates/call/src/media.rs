@@ -6,11 +6,12 @@ use bytes::Bytes;
 use tollgate_billing::cdr::LegMedia;
 use tollgate_media::sdp::exchange::Exchange;
 use tollgate_media::{Families, Leg as Side, Ports};
+use tollgate_routing::EarlyMedia;
 use tollgate_types::Mono;
 
 use crate::action::{Action, MediaOrder};
 use crate::call::{Call, Turn};
-use crate::policy::{EarlyMedia, Policy};
+use crate::policy::Policy;
 
 /// Media of one call.
 #[derive(Debug, Default)]
@@ -61,12 +62,8 @@ impl Call {
     }
 
     /// Opens what may be heard before the answer.
-    pub(crate) fn gate_early(&mut self, turn: &mut Turn<'_>) {
-        let gate = match self.policy.early_media {
-            EarlyMedia::Allow => (true, true),
-            EarlyMedia::ToCallerOnly => (false, true),
-            EarlyMedia::Block => (false, false),
-        };
+    pub(crate) fn gate_early(&mut self, turn: &mut Turn<'_>, early: EarlyMedia) {
+        let gate = (early == EarlyMedia::Allow, early.has_path());
         self.gate(turn, gate);
     }
 

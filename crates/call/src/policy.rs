@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use tollgate_billing::hold::NodeLife;
+use tollgate_routing::EarlyMedia;
 use tollgate_routing::failover::Rests;
 use tollgate_settings::rows::{call, media};
 use tollgate_settings::{Alias, Literal, Row, Values};
@@ -110,17 +111,6 @@ pub enum Redirects {
     Never,
 }
 
-/// What is let through before the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EarlyMedia {
-    /// Both ways.
-    Allow,
-    /// Ring-back and announcements, but nothing from the caller.
-    ToCallerOnly,
-    /// Nothing.
-    Block,
-}
-
 /// How much of a dialog's source must fit, for requests inside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialogSource {
@@ -156,12 +146,7 @@ impl Policy {
             },
             forwards_max: u8::try_from(values.integer(&FORWARDS_MAX)).unwrap_or(u8::MAX),
             hops_max: u8::try_from(values.integer(&call::HOPS_MAX)).unwrap_or(u8::MAX),
-            early_media: match values.word(&media::EARLY) {
-                "allow" => EarlyMedia::Allow,
-                // We play no tones of our own yet, so that "tones only" lets nothing through.
-                "block" | "tones-only" => EarlyMedia::Block,
-                _ => EarlyMedia::ToCallerOnly,
-            },
+            early_media: values.word(&media::EARLY).parse().unwrap_or_default(),
             streams_max: u8::try_from(values.integer(&media::STREAMS_PER_CALL)).unwrap_or(u8::MAX),
             dialog_source: match values.word(&DIALOG_SOURCE) {
                 "any" => DialogSource::Any,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tollgate_billing::account::AccountTerms;
-use tollgate_types::{AccountId, DeckId, E164, UserId};
+use tollgate_types::{AccountId, DeckId, E164, Rate, UserId};
+
+use crate::early::EarlyMedia;
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +24,8 @@ pub struct Account {
     pub local_only: bool,
     /// Shown to carriers for users without a caller id of their own.
     pub main_number: Option<E164>,
+    /// The highest price a minute that it may be charged, in its own currency; `None` is the platform's.
+    pub sell_max: Option<Rate>,
+    /// What its calls let through before the answer; `None` is the platform's. A stricter trunk wins.
+    pub early_media: Option<EarlyMedia>,
 }

@@ -420,6 +420,8 @@ mod tests {
                 deck: None,
                 local_only: false,
                 main_number: None,
+                sell_max: None,
+                early_media: None,
             })
         };
         let all = empty().with([account(1, 2), account(2, 3), account(7, 7)]);

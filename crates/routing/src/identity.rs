@@ -165,6 +165,8 @@ mod tests {
             deck: None,
             local_only: false,
             main_number: Some(number("3633333333")),
+            sell_max: None,
+            early_media: None,
         };
         Directory::new(seed, Domains::new("voip.test", [], seed), None).with([
             Change::User(alice),

@@ -45,6 +45,8 @@ pub struct User {
     pub caller_id: Option<E164>,
     /// Further numbers of his own: reachable, and allowed as caller id.
     pub numbers: Box<[E164]>,
+    /// Numbers that were shown to be his: allowed as caller id where `call.caller_id_change` says so, and nothing more.
+    pub verified: Box<[E164]>,
     /// Completes the numbers he dials; `None` inherits the platform's.
     pub country: Option<Country>,
     /// Lines at a time; `None` inherits.
@@ -91,6 +93,7 @@ impl User {
             extension: None,
             caller_id: None,
             numbers: Box::default(),
+            verified: Box::default(),
             country: None,
             max_lines: None,
             max_lines_offpeak: None,

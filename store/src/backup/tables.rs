@@ -41,6 +41,13 @@ pub const TABLES: &[&str] = &[
     "dids",
     "fraud_profiles",
     "caller_bans",
+    "destination_rules",
+    "destination_groups",
+    "destination_risks",
+    "irsf_versions",
+    "irsf_prefixes",
+    "number_lists",
+    "reputations",
 ];
 
 /// What a start of the platform writes into an empty database: no obstacle to filling it.

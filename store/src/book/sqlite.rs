@@ -316,6 +316,9 @@ fn read_account(row: &Row<'_>) -> rusqlite::Result<account::Model> {
         talk_month: row.get(20)?,
         local_only: row.get(21)?,
         main_number: row.get(22)?,
+        // What the books do not look at.
+        sell_max: None,
+        early_media: None,
         created_at: row.get(23)?,
         balance: row.get(24)?,
         held: row.get(25)?,

@@ -30,6 +30,9 @@ pub struct Model {
     pub talk_month: Option<i64>,
     pub local_only: bool,
     pub main_number: Option<String>,
+    /// In 10⁻⁹ a minute.
+    pub sell_max: Option<i64>,
+    pub early_media: Option<String>,
     pub created_at: i64,
     #[serde(skip)]
     pub balance: i64,

@@ -35,6 +35,7 @@ pub struct Model {
     pub register: bool,
     /// Seconds.
     pub health_every: Option<i64>,
+    pub early_media: Option<String>,
     pub disabled_at: Option<i64>,
     pub created_at: i64,
 }

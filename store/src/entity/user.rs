@@ -24,6 +24,7 @@ pub struct Model {
     pub extension: Option<String>,
     pub caller_id: Option<String>,
     pub numbers: String,
+    pub verified: String,
     pub country: Option<String>,
     pub max_lines: Option<i64>,
     pub max_lines_offpeak: Option<i64>,

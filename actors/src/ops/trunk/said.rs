@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tollgate_billing::deck::DeckKind;
-use tollgate_routing::AuthMode;
 use tollgate_routing::country::Country;
 use tollgate_routing::format::{CallerIdFormat, NumberFormat};
 use tollgate_routing::trunk::{EgressUri, Ingress, NumberFrom, Source};
+use tollgate_routing::{AuthMode, EarlyMedia};
 use tollgate_store::trunks::{Direction, TrunkSecret, TrunkTerms};
 use tollgate_types::{AccountId, DeckId, E164, Transport, TrunkId};
 
@@ -39,6 +39,7 @@ pub struct Said {
     register: bool,
     assert_identity: Option<bool>,
     health_every: Option<Option<Duration>>,
+    early_media: Option<Option<EarlyMedia>>,
 }
 
 const NAME_MOST: usize = 64;
@@ -82,6 +83,7 @@ impl Said {
                 .as_deref()
                 .map(|text| field::yes_or_no("assert_identity", text))
                 .transpose()?,
+            early_media: option(&terms.early_media, |text| field::read("early_media", text))?,
             health_every: terms.options_interval.as_deref().map(health_every).transpose()?,
         })
     }
@@ -106,6 +108,7 @@ impl Said {
         put(&mut terms.did_in, self.did_in);
         put(&mut terms.health_every, self.health_every);
         put(&mut terms.trusted_identity, self.assert_identity);
+        put(&mut terms.early_media, self.early_media);
         terms.register |= self.register;
         match terms.direction {
             Direction::Ingress => {
@@ -164,6 +167,7 @@ fn check_direction(direction: Direction, terms: &Terms) -> Read<()> {
                 ("register", terms.register),
                 ("assert_identity", terms.assert_identity.is_some()),
                 ("options_interval", terms.options_interval.is_some()),
+                ("early_media", terms.early_media.is_some()),
             ];
             (foreign.into_iter().find(|(_, said)| *said), "egress")
         }

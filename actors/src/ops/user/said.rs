@@ -5,7 +5,7 @@ use tollgate_billing::deck::DeckKind;
 use tollgate_billing::{AccountKind, Mode, Zone};
 use tollgate_routing::country::Country;
 use tollgate_routing::emergency::Emergencies;
-use tollgate_routing::{AuthMode, Ha1s, UserKind};
+use tollgate_routing::{AuthMode, EarlyMedia, Ha1s, UserKind};
 use tollgate_settings::rows::digest::PASSWORD_MIN;
 use tollgate_sip::digest::Ha1Set;
 use tollgate_store::users::{self, NewSecret, Payer, UserTerms};
@@ -41,6 +41,7 @@ pub struct Said {
     email: Option<Option<String>>,
     caller_id: Option<Option<E164>>,
     extension: Option<Option<String>>,
+    verified: Option<Vec<E164>>,
     max_lines: Option<Option<u32>>,
     max_lines_offpeak: Option<Option<u32>>,
     account_max_lines: Option<Option<u32>>,
@@ -54,6 +55,8 @@ pub struct Said {
     talk_month: Option<Option<u64>>,
     burn_rate: Option<Option<Rate>>,
     local_only: Option<bool>,
+    sell_max: Option<Option<Rate>>,
+    early_media: Option<Option<EarlyMedia>>,
     auth: Option<AuthMode>,
 }
 
@@ -100,6 +103,7 @@ impl Said {
             zone: terms.timezone.as_deref().map(|text| field::read("timezone", text)).transpose()?,
             email: option(&terms.email, email)?,
             caller_id: option(&terms.caller_id, |text| field::read("caller_id", text))?,
+            verified: terms.verified_number.as_deref().map(verified).transpose()?,
             max_lines: count("max_lines", &terms.max_lines)?,
             max_lines_offpeak: count("max_lines_offpeak", &terms.max_lines_offpeak)?,
             account_max_lines: count("account_max_lines", &terms.account_max_lines)?,
@@ -118,6 +122,8 @@ impl Said {
             talk_month: seconds("talk_month", &terms.talk_month)?,
             burn_rate: over_class(&terms.burn_rate, UNLIMITED_RATE, |text| field::limit_rate("burn_rate", text))?,
             local_only: terms.local_only.as_deref().map(|text| field::yes_or_no("local_only", text)).transpose()?,
+            sell_max: option(&terms.max_price, |text| field::limit_rate("max_price", text))?,
+            early_media: option(&terms.early_media, |text| field::read("early_media", text))?,
             auth: terms.auth.as_deref().map(auth).transpose()?,
         })
     }
@@ -146,9 +152,12 @@ impl Said {
         put(&mut user.country, self.country);
         put(&mut user.email, self.email);
         put(&mut user.caller_id, self.caller_id);
+        put(&mut user.verified, self.verified);
         put(&mut user.auth, self.auth);
         put(&mut account.deck, self.deck);
         put(&mut account.local_only, self.local_only);
+        put(&mut account.sell_max, self.sell_max);
+        put(&mut account.early_media, self.early_media);
         let money = &mut account.account;
         put(&mut money.mode, self.mode);
         put(&mut money.currency, self.currency);
@@ -183,6 +192,8 @@ impl Said {
             ("talk_day", self.talk_day.is_some()),
             ("talk_month", self.talk_month.is_some()),
             ("burn_rate", self.burn_rate.is_some()),
+            ("max_price", self.sell_max.is_some()),
+            ("early_media", self.early_media.is_some()),
         ]
         .into_iter()
         .find_map(|(name, said)| said.then_some(name))
@@ -299,6 +310,16 @@ fn check_name(name: &str) -> Read<()> {
         return Err(field::wrong("NAME", name, expected));
     }
     Ok(())
+}
+
+fn verified(text: &str) -> Read<Vec<E164>> {
+    const MOST: usize = 100;
+    let items = text.split([',', ' ']).filter(|item| !item.is_empty() && !field::means_none(item));
+    let numbers: Vec<E164> = items.map(|item| field::read("verified_number", item)).collect::<Read<_>>()?;
+    if numbers.len() > MOST {
+        return Err(Misfit::new("verified_number", format!("at most {MOST} numbers are expected")));
+    }
+    Ok(numbers)
 }
 
 fn auth(text: &str) -> Read<AuthMode> {

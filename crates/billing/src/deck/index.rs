@@ -4,14 +4,16 @@ use tollgate_types::{E164, Prefix};
 
 /// Where in a list sorted by prefix the rows of each prefix lie.
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub struct Index {
     nodes: Vec<Node>,
 }
 
 /// Rows of one prefix: a range of the sorted list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
+pub struct Span {
+    /// The first one's place.
     pub start: u32,
+    /// How many.
     pub len: u16,
 }
 

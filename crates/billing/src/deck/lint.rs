@@ -76,13 +76,18 @@ pub(super) fn hole(bands: &BTreeSet<&Band>) -> Option<Band> {
     [Band::Peak, Band::Offpeak].into_iter().find(|band| !bands.contains(band))
 }
 
-/// Prefixes of `sell` that cost more at one of the carriers at `at`. Each carrier comes with the exchange from its currency.
-pub fn below_cost(sell: &[DeckRow], buy: &[(&DeckVersion, Exchange)], at: Wall) -> Vec<Finding> {
+/// Prefixes of `sell` that cost more at one of the carriers that take them at `at`. `carriers` answers the decks of those that
+/// routes lead a number to, each with the exchange from its currency.
+pub fn below_cost<'a>(
+    sell: &[DeckRow],
+    carriers: impl Fn(&E164) -> Vec<(&'a DeckVersion, Exchange)>,
+    at: Wall,
+) -> Vec<Finding> {
     let in_force = sell.iter().filter(|row| row.band != Band::Onnet && !row.blocked);
     let mut findings = Vec::new();
     for row in in_force.filter(|row| row.effective_from.is_none_or(|from| from <= at)) {
         let Ok(number) = row.prefix.digits().parse::<E164>() else { continue };
-        let costs = buy.iter().filter_map(|(deck, exchange)| {
+        let costs = carriers(&number).into_iter().filter_map(|(deck, exchange)| {
             let price = deck.price_at(&number, at, Reach::Offnet)?;
             Some(exchange.convert_rate(price.rate, Rounding::Up))
         });

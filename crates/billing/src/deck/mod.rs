@@ -3,7 +3,7 @@
 //! A deck has a name; its versions are immutable. A call keeps the version it was quoted from.
 
 pub mod import;
-mod index;
+pub mod index;
 pub mod lint;
 pub mod preview;
 mod row;

@@ -28,6 +28,8 @@ pub(super) struct Case<'a> {
     pub callee: Option<Arc<User>>,
     pub candidates: Vec<Candidate>,
     pub levels: Vec<LevelQuote>,
+    /// Somebody pays nothing because there is no price (`price.required = none`).
+    pub unpriced: bool,
     pub trace: Vec<TraceRow>,
 }
 
@@ -80,6 +82,7 @@ impl<'a> Case<'a> {
             callee,
             candidates: Vec::new(),
             levels: Vec::new(),
+            unpriced: false,
             trace: Vec::new(),
         }
     }

@@ -7,17 +7,25 @@ use tollgate_billing::currency::RateTable;
 use tollgate_billing::deck::DeckVersion;
 use tollgate_guard::caller::{CallerBan, Subject};
 use tollgate_guard::fraud;
+use tollgate_routing::destination::Destinations;
 use tollgate_routing::directory::Directory;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
+use tollgate_routing::list::{Lists, Reputation};
 use tollgate_settings::Values;
-use tollgate_types::{AccountId, Currency, DeckId, Mono, TrunkId, UserId, Wall};
+use tollgate_types::{AccountId, Currency, DeckId, E164, Mono, TrunkId, UserId, Wall};
 
 /// Everything that admission looks at. Borrowed snapshots: the same facts give the same verdict.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// Users, accounts, trunks, numbers and routes.
     pub directory: &'a Directory,
+    /// What numbers are, and who may call them.
+    pub destinations: &'a Destinations,
+    /// Black and white lists.
+    pub lists: &'a Lists,
+    /// What earlier calls taught of a number.
+    pub reputation: &'a dyn Fn(&E164) -> Option<Reputation>,
     /// The settings.
     pub values: &'a Values,
     /// Which numbers save lives.

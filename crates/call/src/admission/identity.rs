@@ -19,6 +19,15 @@ pub(super) fn caller_may_hide(case: &mut Case<'_>) -> Finding {
     Finding::Pass(Compared::of(ANONYMOUS.name, if case.ask.claim.withheld { "anonymous" } else { "shown" }, allowed))
 }
 
+/// The number that calls, as it is shown and listed.
+pub(super) fn caller_number(case: &Case<'_>) -> Option<E164> {
+    match &case.shown {
+        Some(Who::User(user)) => asked_number(case, user).or(user.caller_id),
+        Some(Who::Trunk(trunk)) => trunk_number(case, trunk),
+        None => None,
+    }
+}
+
 /// Who called, for the CDR.
 pub(super) fn caller_text(case: &Case<'_>) -> Box<str> {
     match &case.shown {
@@ -90,8 +99,12 @@ fn asked_number(case: &Case<'_>, user: &User) -> Option<E164> {
         Some(country) if !text.starts_with('+') => country.complete(digits),
         _ => digits.parse().ok(),
     }?;
-    let free = case.facts.values.word(&CALLER_ID_CHANGE) == "free";
-    (user.owns(&number) || free).then_some(number)
+    let may_show = match case.facts.values.word(&CALLER_ID_CHANGE) {
+        "free" => true,
+        "verified" => user.owns(&number) || user.verified.contains(&number),
+        _ => user.owns(&number),
+    };
+    may_show.then_some(number)
 }
 
 /// The caller's number as a trunk tells it.

@@ -5,19 +5,22 @@
 
 mod capacity;
 mod case;
+mod destination;
 mod facts;
 mod identity;
 mod plan;
 mod price;
+mod profit;
 mod reach;
 mod route;
+pub mod rows;
 mod state;
 mod suspicion;
 #[cfg(test)]
 mod tests;
 
 pub use facts::{Facts, Load};
-pub use plan::{Admission, Candidate, Plan, PlanAsk};
+pub use plan::{Admission, Candidate, Cost, Plan, PlanAsk};
 
 use tollgate_types::{Refusal, Rule};
 
@@ -35,10 +38,15 @@ const RULES: &[(Rule, Judge)] = &[
     (Rule::UserOffline, reach::callee_is_online),
     (Rule::SelfCall, reach::callee_is_another),
     (Rule::LocalOnly, reach::stays_local),
+    (Rule::DestinationBlocked, destination::may_be_called),
+    (Rule::ListBlocked, destination::callee_is_not_listed),
+    (Rule::ListBlocked, destination::caller_is_not_listed),
     (Rule::CallerBanned, suspicion::caller_is_welcome),
     (Rule::NoRoute, route::there_is_a_way),
     (Rule::NoPrice, price::every_level_has_a_price),
     (Rule::Fraud, suspicion::is_no_fraud),
+    (Rule::Unprofitable, profit::some_route_gains),
+    (Rule::TooDear, profit::nothing_is_too_dear),
 ];
 
 /// Looks at a case, and may add to it what it found on the way.

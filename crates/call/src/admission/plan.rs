@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use tollgate_billing::cdr::{CallKind, TraceRow};
 use tollgate_billing::hold::BuyQuote;
 use tollgate_billing::ledger::{LevelQuote, LineAsk};
-use tollgate_types::{AccountId, Rate, Refusal, UserId};
+use tollgate_routing::EarlyMedia;
+use tollgate_types::{AccountId, Money, Prefix, Rate, Refusal, Rule, UserId};
 
 use crate::party::{Claim, Identity, Party, Target};
 
@@ -73,7 +74,33 @@ pub struct Candidate {
     pub identity: Identity,
     /// What it will charge us.
     pub buy: Option<BuyQuote>,
+    /// What it costs, for comparison.
+    pub cost: Option<Cost>,
+    /// What it may let through before the answer, where account or trunk say so.
+    pub early: Option<EarlyMedia>,
 }
+
+/// What a carrier asks for a number, in the platform's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// A usual call of one minute, fee and increments included.
+    pub minute: Money,
+    /// Per minute.
+    pub rate: Rate,
+    /// By which prefix.
+    pub prefix: Prefix,
+}
+
+impl Admission {
+    /// Does, or would, the call leave by a trunk without a price?
+    pub fn is_unpriced(&self) -> bool {
+        self.trace.iter().any(|row| row.rule == Rule::NoPrice && row.observed == UNPRICED)
+            || self.verdict.as_ref().is_err_and(|refusal| refusal.rule == Rule::NoPrice)
+    }
+}
+
+/// What the trace says where a price is missing and need not be there.
+pub(super) const UNPRICED: &str = "unpriced";
 
 impl Plan {
     /// Costs nothing, whatever happens to the deck meanwhile?

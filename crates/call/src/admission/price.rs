@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use tollgate_billing::AccountKind;
 use tollgate_billing::cdr::CallKind;
-use tollgate_billing::deck::{DeckVersion, Reach};
+use tollgate_billing::deck::{DeckVersion, Miss, Reach};
 use tollgate_billing::hold::Holder;
 use tollgate_billing::ledger::{LevelQuote, LineAsk};
+use tollgate_billing::price::PricePlan;
 use tollgate_billing::quote::{self, Level};
 use tollgate_billing::source::Concerns;
 use tollgate_routing::account::Account;
@@ -13,30 +15,115 @@ use tollgate_routing::dialplan::Destination;
 use tollgate_routing::user::{User, UserKind};
 use tollgate_settings::Row;
 use tollgate_settings::rows::call::{LINES_ENDUSER, LINES_ENDUSER_OFFPEAK};
-use tollgate_types::{AccountId, Refusal, UserId};
+use tollgate_types::{AccountId, E164, Prefix, Refusal, Rule, UserId};
 
-use super::Plan;
 use super::case::{Case, Compared, Finding, Who};
+use super::plan::UNPRICED;
+use super::{Plan, rows};
 
 /// Each level of the chain has a price for the call, or the call is free (MONEY.md, what a call costs).
 pub(super) fn every_level_has_a_price(case: &mut Case<'_>) -> Finding {
-    match quotes(case) {
+    let outside = match case.destination {
+        Destination::Outside { number } => Some(number),
+        _ => None,
+    };
+    let quotes = match outside {
+        Some(number) => by_trunk(case, &number),
+        None => quotes(case),
+    };
+    match quotes {
         Err(refusal) => Finding::Refuse(refusal),
         Ok(levels) => {
             let price = quote::price_per_minute(&levels, case.facts.wall);
             case.levels = levels;
-            Finding::Pass(Compared::of(None, price, ""))
+            let word = case.facts.values.word(&rows::REQUIRED);
+            match (&case.destination, case.unpriced) {
+                (Destination::Outside { .. }, true) => Finding::Pass(Compared::of(rows::REQUIRED.name, UNPRICED, word)),
+                (Destination::Outside { .. }, false) => Finding::Pass(Compared::of(rows::REQUIRED.name, price, word)),
+                _ => Finding::Pass(Compared::of(None, price, "")),
+            }
         }
     }
+}
+
+/// How much a price must be to count, by `price.required`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    None,
+    Any,
+    Prefix,
+    OwnDeck,
+    AsBought,
+    WholeChain,
+}
+
+/// A call that leaves by a trunk: each level by its deck, or by that of the reseller above it where it has none of its own and
+/// the setting lets it. The strict steps judge the payer's price, and at the last one all of them.
+fn by_trunk(case: &mut Case<'_>, number: &E164) -> Result<Vec<LevelQuote>, Refusal> {
+    let facts = case.facts;
+    let word = facts.values.word(&rows::REQUIRED);
+    let need = match word {
+        "none" => Need::None,
+        "prefix" => Need::Prefix,
+        "own-deck" => Need::OwnDeck,
+        "as-bought" => Need::AsBought,
+        "whole-chain" => Need::WholeChain,
+        _ => Need::Any,
+    };
+    let exact = facts.values.word(&rows::EXACT);
+    let bought_by = case.candidates.iter().find_map(|candidate| candidate.cost).map(|cost| cost.prefix);
+    let decks = decks(case, &case.chain);
+    let mut unpriced = false;
+    let mut found = Vec::with_capacity(case.chain.len());
+    for (place, account) in case.chain.iter().enumerate() {
+        let strictly = place == 0 || need == Need::WholeChain;
+        let is_exact = exact == "all" || (exact == "resellers" && account.terms.kind == AccountKind::Reseller);
+        let as_bought = is_exact || (strictly && need >= Need::AsBought);
+        let inherits = !strictly || need < Need::OwnDeck;
+        let deck = decks[place..].iter().take(if inherits { decks.len() } else { 1 }).flatten().next();
+        let currency = account.terms.currency;
+        let price = match deck.filter(|deck| deck.deck.currency == currency) {
+            Some(deck) => deck.find(number, facts.wall, Reach::Offnet),
+            None => Err(Miss::NoPrice),
+        };
+        let reason = match &price {
+            Ok(price) if strictly && need >= Need::Prefix && price.prefix == Prefix::ANY => {
+                Some("only the rest of the world has one")
+            }
+            Ok(price) if as_bought && bought_by.is_some_and(|bought| shorter(&price.prefix, &bought)) => {
+                Some("it is bought by a longer prefix")
+            }
+            _ => None,
+        };
+        let plan = match (price, reason) {
+            (Ok(price), None) => price.plan,
+            (Err(miss @ Miss::Blocked(_)), _) => return Err(quote::refusal(miss, number)),
+            _ if need == Need::None => {
+                unpriced = true;
+                PricePlan::free()
+            }
+            (_, reason) => {
+                let setting = if is_exact && need < Need::AsBought { rows::EXACT.name } else { rows::REQUIRED.name };
+                let observed = match reason {
+                    Some(reason) => format!("{number} at {}: {reason}", account.name),
+                    None => format!("{number} at {}", account.name),
+                };
+                return Err(Refusal::new(Rule::NoPrice, setting, observed, word));
+            }
+        };
+        found.push(LevelQuote { account: account.id, currency, plan });
+    }
+    case.unpriced = unpriced;
+    Ok(found)
+}
+
+fn shorter(prefix: &Prefix, than: &Prefix) -> bool {
+    prefix.digits().len() < than.digits().len()
 }
 
 fn quotes(case: &Case<'_>) -> Result<Vec<LevelQuote>, Refusal> {
     let wall = case.facts.wall;
     match &case.destination {
-        Destination::Outside { number } => {
-            let decks = decks(case, &case.chain);
-            quote::sell(&levels(&case.chain, &decks), number, wall, Reach::Offnet)
-        }
         // A number of ours is never sent round by a carrier: by the deck's onnet band, or free.
         Destination::Did { number, .. } | Destination::User { number: Some(number), .. } if !case.chain.is_empty() => {
             let decks = decks(case, &case.chain);

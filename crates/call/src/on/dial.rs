@@ -121,7 +121,18 @@ impl Call {
         if !dialled {
             return self.on_nowhere(turn, 503);
         }
+        self.note_way(&candidate);
         self.timers.arm(Timer::Ring, turn.now + self.policy.ring_max);
+    }
+
+    /// The record names the last trunk tried, whether it answers or not.
+    fn note_way(&mut self, candidate: &Candidate) {
+        let Target::Trunk { trunk, name, .. } = &candidate.target else { return };
+        let place = self.hunt.as_ref().and_then(|hunt| hunt.paid.last()).copied();
+        if let Some(paid) = place.and_then(|place| self.paid.get_mut(usize::from(place))) {
+            paid.cdr.trunk_out = Some(name.to_string());
+            paid.cdr.trunk_out_id = Some(*trunk);
+        }
     }
 
     /// One INVITE. Says no when there is no media port of that address family.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use smallvec::smallvec;
 use tollgate_media::sdp::exchange::Exchange;
+use tollgate_routing::EarlyMedia;
 use tollgate_sip::dialog::{Dialog, tags};
 use tollgate_sip::header::seconds;
 use tollgate_sip::wire::{Message, Method, Name};
@@ -58,7 +59,13 @@ impl Call {
             self.acknowledge_reliable(turn, client, at, rseq, message.cseq().number);
         }
         self.climb(turn, "b", true, format!("{status} {}", tollgate_sip::wire::reason(status)));
+        let tones =
+            self.hunt.as_mut().and_then(|hunt| hunt.branch_mut(client)).is_some_and(|branch| {
+                branch.candidate.early.unwrap_or(self.policy.early_media) == EarlyMedia::TonesOnly
+            });
         let body = self.early_answer(turn, client, message, flow);
+        // A caller that is told of progress listens for it; one that is told of ringing plays the tone itself.
+        let status = if tones && status == 183 { 180 } else { status };
         self.tell_progress(turn, status, body, reliable.is_some());
     }
 
@@ -90,6 +97,7 @@ impl Call {
         }
         let branch = hunt.branch_mut(client).filter(|branch| branch.offered)?;
         let party = branch.candidate.target.party();
+        let early = branch.candidate.early.unwrap_or(self.policy.early_media);
         if branch.exchange.is_none() {
             branch.exchange = base;
         }
@@ -99,10 +107,14 @@ impl Call {
             return exchange.told(side.other()).cloned();
         }
         exchange.answer(side, message.body(), peer(&party, flow)).ok().filter(|answered| answered.usable)?;
+        // Where there is no path before the answer, the caller learns of none: what was said here counts at the answer.
+        if !early.has_path() {
+            return None;
+        }
         let body = exchange.write_answer(&ours)?;
         hunt.shown = Some(client);
         self.plan_media(turn);
-        self.gate_early(turn);
+        self.gate_early(turn, early);
         Some(body)
     }
 

@@ -49,7 +49,7 @@ impl House {
             Way::User(name, addresses) => {
                 self.places.insert(name.to_owned(), addresses);
                 let target = Target::User { user: UserId(77), account: AccountId(77), name: name.into(), number: None };
-                candidates.push(Candidate { target, identity: identity.clone(), buy: None });
+                candidates.push(Candidate { target, identity: identity.clone(), buy: None, cost: None, early: None });
             }
             Way::Trunks(trunks) => {
                 for (id, (name, addresses)) in trunks.into_iter().enumerate() {
@@ -57,7 +57,7 @@ impl House {
                     let target =
                         Target::Trunk { trunk: TrunkId(id as i64 + 1), name: name.into(), number: "4420123456".into() };
                     let identity = Identity { asserted: Some("36301234567".into()), ..identity.clone() };
-                    candidates.push(Candidate { target, identity, buy: None });
+                    candidates.push(Candidate { target, identity, buy: None, cost: None, early: None });
                 }
             }
         }

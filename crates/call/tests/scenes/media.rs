@@ -1,8 +1,9 @@
 //! Early media, reliable provisional responses, re-INVITE and UPDATE, delayed offer, silence, session timers.
 
 use tollgate_billing::cdr::Cause;
-use tollgate_call::Event;
+use tollgate_call::{Event, Policy};
 use tollgate_media::Leg as Side;
+use tollgate_routing::EarlyMedia;
 use tollgate_sip::wire::Name;
 
 use super::plain::{no_secret, talking};
@@ -11,6 +12,33 @@ use crate::house::*;
 fn stage() -> (House, Ua, Ua) {
     let house = House::new(Way::User("bob", vec!["203.0.113.1:5060"]));
     (house, Ua::new("alice", "198.51.100.1:5060"), Ua::new("bob", "203.0.113.1:5060"))
+}
+
+/// What the caller is told of a 183 with media, and whether the relay opens anything for it.
+#[test]
+fn without_a_path_before_the_answer_the_caller_hears_of_ringing_or_of_nothing() {
+    for (early, told, path, gates) in [
+        (EarlyMedia::Allow, 183, true, "gate true true"),
+        (EarlyMedia::ToCallerOnly, 183, true, "gate false true"),
+        (EarlyMedia::TonesOnly, 180, false, ""),
+        (EarlyMedia::Block, 183, false, ""),
+    ] {
+        let policy = Policy { early_media: early, ..policy() };
+        let mut house = House::with(Way::User("bob", vec!["203.0.113.1:5060"]), policy, user("alice", 1));
+        let (mut alice, mut bob) = (Ua::new("alice", "198.51.100.1:5060"), Ua::new("bob", "203.0.113.1:5060"));
+        let key = house.invite(&mut alice);
+        let (client, _, _) = house.last_sent("INVITE");
+        let body = bob.sdp.clone();
+        house.respond(client, &mut bob, 183, "", body.as_deref());
+        let shown = house.answer_to(key).clone();
+        assert_eq!((shown.status(), !shown.body().is_empty()), (Some(told), path), "{early}");
+        let opened = house.media.iter().filter(|order| order.starts_with("gate")).cloned().collect::<Vec<_>>();
+        assert_eq!(opened.join(","), gates, "{early}");
+        house.respond(client, &mut bob, 200, "", body.as_deref());
+        let answer = house.answer_to(key);
+        assert!(answer.status() == Some(200) && !answer.body().is_empty(), "{early}: the answer is whole");
+        assert_eq!(house.media.iter().rev().find(|order| order.starts_with("gate")).unwrap(), "gate true true");
+    }
 }
 
 #[test]

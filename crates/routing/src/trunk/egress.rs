@@ -7,6 +7,7 @@ use std::time::Duration;
 use tollgate_types::{Currency, DeckId, E164, Transport, TrunkId};
 
 use crate::country::Country;
+use crate::early::EarlyMedia;
 use crate::format::{CallerIdFormat, NumberFormat};
 
 /// A carrier that takes calls.
@@ -47,6 +48,8 @@ pub struct Egress {
     pub default_number: Option<E164>,
     /// For national formats; `None` sends them as international.
     pub country: Option<Country>,
+    /// What its calls let through before the answer; `None` is the account's or the platform's. The stricter wins.
+    pub early_media: Option<EarlyMedia>,
     /// A disabled one takes no calls.
     pub enabled: bool,
 }
@@ -92,6 +95,7 @@ impl Egress {
             assert_identity: false,
             default_number: None,
             country: None,
+            early_media: None,
             enabled: true,
         }
     }

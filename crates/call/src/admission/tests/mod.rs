@@ -1,3 +1,8 @@
+//! Who may call whom, what is shown, whose lines: one attempt after the other, each with its verdict.
+
+mod lists;
+mod prices;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +16,11 @@ use tollgate_billing::hold::Holder;
 use tollgate_billing::price::Price;
 use tollgate_guard::caller::{self, CallerBan};
 use tollgate_guard::fraud::{Attempt, Block, Score, Standing};
+use tollgate_routing::destination::Destinations;
 use tollgate_routing::directory::{Change, Directory};
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
+use tollgate_routing::list::{Lists, Reputation};
 use tollgate_routing::{Account, AuthMode, Did, DidNumbers, DidUri, Domains, Egress, Ingress, Route, User};
 use tollgate_settings::{Literal, Value, Values};
 use tollgate_types::*;
@@ -48,6 +55,8 @@ fn directory() -> Directory {
             deck: Some(DeckId(1)),
             local_only: id == 4,
             main_number: None,
+            sell_max: None,
+            early_media: None,
         })
     };
     let user = |id: i64, name: &str, caller_id: Option<&str>, enabled: bool| {
@@ -103,6 +112,8 @@ fn directory() -> Directory {
 /// Who is suspected of what.
 #[derive(Default)]
 struct Watch {
+    lists: Lists,
+    known: Option<Reputation>,
     bans: BTreeMap<String, Arc<CallerBan>>,
     fraud: Option<Standing>,
     asked: RefCell<Vec<Attempt>>,
@@ -146,8 +157,12 @@ fn judged_at(
         (deck(1, DeckKind::Sell, &[("44", "0.02"), ("979", "blocked")]), deck(2, DeckKind::Buy, &[("4", "0.01")]));
     let find = |id: DeckId| Some(if id == DeckId(1) { sell.clone() } else { buy.clone() });
     let emergencies = Emergencies::from_values(values);
+    let destinations = Destinations::published(Seed([1; 4]));
     let facts = Facts {
         directory,
+        destinations: &destinations,
+        lists: &watch.lists,
+        reputation: &|_| watch.known,
         values,
         emergencies: &emergencies,
         deck: &find,
@@ -206,6 +221,7 @@ fn who_may_call_whom() {
         (user(3), "sip:bob@example.com", "account_disabled"),
         (user(3), "sip:112@example.com", "emergency free"),
         (user(4), "sip:442012345678@example.com", "local_only"),
+        (user(1), "sip:881612345678@example.com", "destination_blocked"),
         (user(5), "sip:bob@example.com", "user_disabled"),
         (user(9), "sip:bob@example.com", "not_authorised"),
         (trunk(1, None), "sip:3612345678@example.com", "inbound free"),
