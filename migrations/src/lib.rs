@@ -12,6 +12,7 @@ mod m20261122_000005_roads;
 mod m20261125_000030_changes;
 mod m20261125_000040_limits;
 mod m20261125_000070_fraud;
+mod m20261125_000080_gate;
 mod sql;
 
 use sea_orm_migration::prelude::*;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000030_changes::Migration),
             Box::new(m20261125_000040_limits::Migration),
             Box::new(m20261125_000070_fraud::Migration),
+            Box::new(m20261125_000080_gate::Migration),
         ]
     }
 }

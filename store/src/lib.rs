@@ -20,6 +20,8 @@ mod entity;
 pub mod error;
 mod extensions;
 pub mod fraud;
+pub mod firewall;
+pub mod known_sources;
 pub mod ledger;
 pub mod limits;
 pub mod marks;

@@ -19,6 +19,7 @@ pub mod entry;
 pub mod firewall;
 pub mod fraud_profile;
 pub mod hold;
+pub mod known_source;
 pub mod life;
 pub mod line;
 pub mod mark;
