@@ -89,6 +89,17 @@ pub enum Spared {
     Everybody,
 }
 
+impl Spared {
+    /// As metrics name it.
+    pub fn id(self) -> &'static str {
+        match self {
+            Spared::Trunk => "trunk",
+            Spared::ServedUsers => "served_users",
+            Spared::Everybody => "everybody",
+        }
+    }
+}
+
 impl Offence {
     /// Where the offence was seen; `None` for rows that many share.
     pub fn ip(&self) -> Option<IpAddr> {
