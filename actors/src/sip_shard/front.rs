@@ -18,6 +18,7 @@ use tollgate_types::{Flow, Mono};
 
 use super::SipShard;
 use crate::call::{Begin, Call, Cradle, Line};
+use crate::gate::Note;
 use crate::ip_limiter::MayEnter;
 use crate::registration::Register;
 use crate::supervision::Died;
@@ -26,6 +27,9 @@ use crate::user_limiter::{Errand, MayCall};
 pub use identify::{Proof, Sender, of_routing};
 pub use message::{MessagePlaces, OnItsWay, Relayed};
 pub use waiting::{Pending, Waiting};
+
+/// By how many bytes a challenge may be larger than what an unverified datagram asked with.
+const CHALLENGE_MORE: usize = 300;
 
 /// The keeper's answer to [`MayCall`].
 #[derive(Message)]
@@ -98,15 +102,23 @@ impl SipShard {
         if message.method() == Some(&Method::Invite) {
             return self.let_in(key, message, flow, now, ctx);
         }
+        if message.method() != Some(&Method::Message) {
+            self.note_probe(&message, &flow);
+        }
         if let Some(fault) = replies::outside_fault(&message) {
-            let bytes = fault.answer(&message, &flow, &self.tokens.tag());
-            self.layer.respond(key, bytes, fault.status, now, &mut self.out);
-            return;
+            // For no dialog of ours, or unknown.
+            if matches!(fault.status, 481 | 501) {
+                self.house.gate.note(&flow, Note::Wrong);
+            }
+            return self.answer_fault(key, &message, &flow, &fault, now);
         }
         match message.method() {
             Some(Method::Options) => self.answer(key, &message, &flow, 200, now),
             Some(Method::Message) => self.message(key, message, flow, now, ctx),
-            _ => self.answer(key, &message, &flow, 501, now),
+            _ => {
+                self.house.gate.note(&flow, Note::Wrong);
+                self.answer(key, &message, &flow, 501, now)
+            }
         }
     }
 
@@ -236,9 +248,12 @@ fn party_of_trunk(trunk: &Ingress) -> Party {
 impl SipShard {
     /// Challenges without keeping anything.
     fn challenge(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[tollgate_sip::digest::Algorithm]) {
+        if !self.house.gate.may_challenge(flow) {
+            return metrics::counter!("tollgate_challenges_withheld_total").increment(1);
+        }
         metrics::counter!("tollgate_challenges_total").increment(1);
         let bytes = self.challenge_bytes(message, flow, stale, offered);
-        self.send(flow, bytes);
+        self.send_at_most(flow, bytes, message.as_bytes().len() + CHALLENGE_MORE);
     }
 
     fn challenge_bytes(
@@ -248,6 +263,9 @@ impl SipShard {
         stale: bool,
         offered: &[tollgate_sip::digest::Algorithm],
     ) -> bytes::Bytes {
+        if !stale {
+            self.house.gate.note(flow, Note::Challenged);
+        }
         let mut random = [0u8; 6];
         self.tokens.fill(&mut random);
         let nonce = self.house.nonces.mint(self.house.clock.wall(), flow.peer.ip(), random);
