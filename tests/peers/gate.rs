@@ -264,6 +264,26 @@ fn a_stranger_is_sent_no_more_than_he_sent_and_challenges_are_capped() {
 }
 
 #[test]
+fn several_algorithms_are_offered_as_far_as_a_challenge_may_grow() {
+    for (algorithms, least) in [("both", "MD5"), ("sha", "SHA-256")] {
+        let net = Network::lease();
+        let server = Server::at(&net).algorithms(algorithms).start();
+        let stranger = Stranger::at(&server, net.host(30));
+        let request = stranger.request("REGISTER", &format!("sip:{DOMAIN}"), "x", "");
+        stranger.send(request.as_bytes());
+        let answers = stranger.drain();
+        assert!(answers.len() == 1 && answers[0] <= request.len() + 300, "{answers:?} to {} bytes", request.len());
+        let roomy = format!("User-Agent: {}\r\n", "x".repeat(300));
+        for (more, offers) in [("", 1), (&*roomy, 2)] {
+            let answer =
+                stranger.ask(&stranger.request("REGISTER", &format!("sip:{DOMAIN}"), "x", more)).expect("a challenge");
+            let offered: Vec<&str> = answer.all("WWW-Authenticate").collect();
+            assert!(offered.len() >= offers && offered.iter().any(|line| line.contains(least)), "{offered:?}");
+        }
+    }
+}
+
+#[test]
 fn a_flood_over_a_connection_bans_in_full_and_closes_it() {
     let net = Network::lease();
     let server = Server::at(&net).start();

@@ -12,6 +12,7 @@ use actix::prelude::*;
 use tollgate_call::{Birth, Caller, Party, replies};
 use tollgate_routing::trunk::Ingress;
 use tollgate_routing::user::User;
+use tollgate_sip::digest::Algorithm;
 use tollgate_sip::transaction::ServerKey;
 use tollgate_sip::wire::{Message, Method, Name, ResponseBuilder};
 use tollgate_types::{Flow, Mono};
@@ -247,25 +248,29 @@ fn party_of_trunk(trunk: &Ingress) -> Party {
 
 impl SipShard {
     /// Challenges without keeping anything.
-    fn challenge(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[tollgate_sip::digest::Algorithm]) {
+    fn challenge(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[Algorithm]) {
         if !self.house.gate.may_challenge(flow) {
             return metrics::counter!("tollgate_challenges_withheld_total").increment(1);
         }
         metrics::counter!("tollgate_challenges_total").increment(1);
-        let bytes = self.challenge_bytes(message, flow, stale, offered);
-        self.send_at_most(flow, bytes, message.as_bytes().len() + CHALLENGE_MORE);
-    }
-
-    fn challenge_bytes(
-        &mut self,
-        message: &Message,
-        flow: &Flow,
-        stale: bool,
-        offered: &[tollgate_sip::digest::Algorithm],
-    ) -> bytes::Bytes {
         if !stale {
             self.house.gate.note(flow, Note::Challenged);
         }
+        let most = message.as_bytes().len() + CHALLENGE_MORE;
+        let mut bytes = self.challenge_bytes(message, flow, stale, offered);
+        if bytes.len() > most && offered.len() > 1 && !self.house.gate.is_verified(flow) {
+            // What phones hardly know gives way first, then all but what every phone knows.
+            let usual: Vec<_> =
+                offered.iter().copied().filter(|algorithm| *algorithm != Algorithm::Sha512_256).collect();
+            bytes = self.challenge_bytes(message, flow, stale, &usual);
+            if bytes.len() > most {
+                bytes = self.challenge_bytes(message, flow, stale, &usual[usual.len().saturating_sub(1)..]);
+            }
+        }
+        self.send_at_most(flow, bytes, most);
+    }
+
+    fn challenge_bytes(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[Algorithm]) -> bytes::Bytes {
         let mut random = [0u8; 6];
         self.tokens.fill(&mut random);
         let nonce = self.house.nonces.mint(self.house.clock.wall(), flow.peer.ip(), random);
