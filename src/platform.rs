@@ -290,7 +290,8 @@ impl Platform {
         let resolver = Resolver::new(runtime.handle().clone(), transports, has(true), has(false), seed.child(14));
         let gate = Arc::new(Gate::new(GatePolicy::of(&values), clock.clone(), seed.child(15)));
         let memory = Some((store.clone(), runtime.handle().clone()));
-        let keeper = Gatekeeper::open(gate.clone(), memory, alerter.clone(), clock.clone(), seed.child(16));
+        let kernel = workers::kernel_set(&values, &bound);
+        let keeper = Gatekeeper::open(gate.clone(), memory, kernel, alerter.clone(), clock.clone(), seed.child(16));
         let house = Arc::new(Premises::new(Plans {
             clock: clock.clone(),
             seed,

@@ -21,6 +21,7 @@ use tollgate_types::{Mono, Seed, Wall};
 use crate::alerter::{Alerter, Raise, Severity};
 use crate::clock::Clock;
 use crate::gate::{BANS_MAX, Gate};
+use crate::kernel_set::KernelSet;
 use crate::observe::Observe;
 use crate::sip_shard::Tick;
 use crate::supervision::contain;
@@ -35,6 +36,7 @@ pub struct Gatekeeper {
     clock: Clock,
     alerter: Addr<Alerter>,
     memory: Option<(Store, tokio::runtime::Handle)>,
+    kernel: Option<KernelSet>,
     offenders: Offenders,
     unsaved: Vec<Ban>,
     busy: bool,
@@ -72,6 +74,7 @@ impl Gatekeeper {
     pub fn open(
         gate: Arc<Gate>,
         memory: Option<(Store, tokio::runtime::Handle)>,
+        kernel: Option<KernelSet>,
         alerter: Addr<Alerter>,
         clock: Clock,
         seed: Seed,
@@ -85,6 +88,7 @@ impl Gatekeeper {
                 clock,
                 alerter,
                 memory,
+                kernel,
                 offenders: Offenders::new(BANS_MAX, seed),
                 unsaved: Vec::new(),
                 busy: false,
@@ -129,8 +133,22 @@ impl Gatekeeper {
         if let Err(full) = self.gate.table().write().ban(ban.clone(), now) {
             return self.raise("ban_table_full", Severity::Warning, "gate".into(), full.to_string());
         }
+        self.mirror(&ban, now);
         if self.unsaved.len() < BANS_MAX {
             self.unsaved.push(ban);
+        }
+    }
+
+    /// The kernel knows no rules: what one allows is left to the edges.
+    fn mirror(&self, ban: &Ban, now: Wall) {
+        let firewall = self.gate.firewall();
+        let excepted = |net: &tollgate_types::Net| match ban.scope {
+            Scope::Net(banned) => banned.has(net.first()) || net.has(banned.first()),
+            scope => scope.ip().is_some_and(|ip| net.has(ip)),
+        };
+        let allowed = firewall.rules().iter().any(|rule| rule.allow && excepted(&rule.net));
+        if let Some(kernel) = self.kernel.as_ref().filter(|_| !allowed) {
+            kernel.add(ban, now);
         }
     }
 
@@ -263,9 +281,14 @@ impl Handler<Enforce> for Gatekeeper {
             if let (Some(ended), 1..) = (ban.until, times) {
                 self.offenders.remember(ban.scope, Record { times, ended });
             }
-            if ban.holds(now)
-                && let Err(full) = self.gate.table().write().ban(ban, now)
-            {
+            if !ban.holds(now) {
+                continue;
+            }
+            let known = self.gate.table().read().is_in_force(&ban.scope, now);
+            if !known {
+                self.mirror(&ban, now);
+            }
+            if let Err(full) = self.gate.table().write().ban(ban, now) {
                 self.raise("ban_table_full", Severity::Warning, "gate".into(), full.to_string());
             }
         }
@@ -278,6 +301,9 @@ impl Handler<Lift> for Gatekeeper {
         for scope in lift.0 {
             self.unsaved.retain(|ban| ban.scope != scope);
             self.offenders.forget(&scope);
+            if let Some(kernel) = &self.kernel {
+                kernel.remove(scope);
+            }
             let lifted = self.gate.table().write().lift(&scope);
             if let Some(ban) = lifted {
                 self.gate.forgive(&ban);

@@ -30,6 +30,7 @@ pub mod gate;
 pub mod gatekeeper;
 pub mod ip_limiter;
 pub mod journal;
+pub mod kernel_set;
 pub mod ledger;
 pub mod media_leg;
 pub mod observe;

@@ -9,6 +9,7 @@ use actix::Addr;
 use tollgate_actors::call::Tell;
 use tollgate_actors::gatekeeper::{Enforce, Gatekeeper, Lift, ban_of};
 use tollgate_actors::journal::Journal;
+use tollgate_actors::kernel_set::KernelSet;
 use tollgate_actors::ledger::Ledger;
 use tollgate_actors::ops::Ops;
 use tollgate_actors::premises::Premises;
@@ -24,7 +25,7 @@ use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
 use tollgate_store::{Engine, Store, bans, fraud, known_sources, ledger, registrations, sources, trunk_days, versions};
-use tollgate_types::Wall;
+use tollgate_types::{Transport, Wall};
 
 use super::NoStart;
 
@@ -99,6 +100,23 @@ pub fn tick(
             let _ = keeper.try_send(now);
         }
     });
+}
+
+/// The kernel's set of bans, where it is wanted and can be had.
+pub fn kernel_set(values: &Values, bound: &[(Transport, std::net::SocketAddr)]) -> Option<KernelSet> {
+    if !values.bool(&tollgate_guard::rows::NFTABLES) {
+        return None;
+    }
+    let ports = |udp: bool| -> Vec<u16> {
+        bound.iter().filter(|(kind, _)| (*kind == Transport::Udp) == udp).map(|(_, at)| at.port()).collect()
+    };
+    match KernelSet::open(&ports(true), &ports(false)) {
+        Ok(set) => Some(set),
+        Err(error) => {
+            tracing::warn!(%error, "guard.nftables: there is no set in the kernel; the edges drop what is banned");
+            None
+        }
+    }
 }
 
 /// Proves that this node lives, each second by the database's clock; and settles what dead nodes left.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::network::{Network, SIP};
 use crate::phone::Phone;
-use crate::server::{DOMAIN, Server, until};
+use crate::server::{DOMAIN, Database, Server, Setup, until};
 use crate::stranger::Stranger;
 use crate::world::{add_user, password};
 
@@ -203,4 +203,59 @@ fn while_strangers_storm_only_known_peers_are_served_also_after_a_restart() {
     let lonely = Stranger::at(&server, net.host(51));
     server.ok(&["config", "set", "fastauthsubswrongusermsg", "150"]);
     assert!(lonely.is_heard());
+}
+
+#[test]
+fn what_one_node_bans_lifts_or_writes_holds_on_the_other_too() {
+    let net = Network::lease();
+    let first = Server::at(&net).database(Database::Postgres).start();
+    let second = Setup::beside(&first, &net).start();
+    let address = net.host(30).to_string();
+    let (at_first, at_second) = (Stranger::at(&first, net.host(30)), Stranger::at(&second, net.host(30)));
+    assert!(at_first.is_heard() && at_second.is_heard());
+    let patience = Duration::from_secs(15);
+    first.ok(&["config", "set", "MAXWRONGMSGALLOWED", "20"]);
+    (0..30).for_each(|_| at_first.send(b"nonsense\r\n\r\n"));
+    until("the ban holds on the second node", patience, || !at_second.is_heard());
+    assert!(!at_first.is_heard());
+    // Bans of the last seconds may still be on their way to the database, so a lift waits for them.
+    crate::server::let_pass(Duration::from_secs(11));
+    second.ok(&["ban", "remove", &address]);
+    until("the first node lets in again", patience, || at_first.is_heard());
+    second.ok(&["firewall", "deny", &address]);
+    until("the rule holds on the first node", patience, || !at_first.is_heard());
+}
+
+#[test]
+fn two_hundred_messages_a_second_end_their_call_and_no_other() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    let mut ends = Vec::new();
+    for (n, caller, callee) in [(0, "alice", "bob"), (2, "carol", "dave")] {
+        add_user(&server, caller, &[]);
+        add_user(&server, callee, &[]);
+        let mut from = Phone::udp(&server, net.host(10 + n), caller);
+        let mut to = Phone::udp(&server, net.host(11 + n), callee);
+        from.register();
+        to.register();
+        let offer = from.sdp();
+        let invite = from.invite(callee, &[], &offer);
+        let (at_callee, _) = to.pick_up();
+        let (at_caller, _) = from.await_answer(&invite);
+        ends.push((from, at_caller, to, at_callee));
+    }
+    let (mut alice, mut at_alice, mut bob, _) = ends.remove(0);
+    for turn in 0..800 {
+        alice.send_within(&mut at_alice, "OPTIONS", &[], "");
+        if turn % 20 == 19 {
+            crate::server::let_pass(Duration::from_millis(100));
+        }
+    }
+    bob.await_bye();
+    alice.await_bye();
+    until("one call is left", Duration::from_secs(10), || server.rows(&["call", "list"]).len() == 1);
+    assert_eq!(server.only_cdr()["cause"], "protocol_abuse");
+    let (mut carol, mut at_carol, ..) = ends.remove(0);
+    assert_eq!(carol.within(&mut at_carol, "OPTIONS", &[], "").status(), 200);
+    assert!(server.rows(&["ban", "list"]).is_empty());
 }

@@ -28,6 +28,7 @@ pub static ROWS: &[&Row] = &[
     &BLOCK_AGENTS,
     &ALLOW_UNPROVEN_AGENTS,
     &BLOCK_UNPROVEN_AGENTS,
+    &NFTABLES,
 ];
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -176,3 +177,8 @@ pub static ALLOW_UNPROVEN_AGENTS: Row = Row::list("guard.allow_unproven_agents",
 pub static BLOCK_UNPROVEN_AGENTS: Row = Row::list("guard.block_unproven_agents", &[], AGENTS_MAX, Entry::ANY)
     .aliases(&[Alias::same("blockeua")])
     .help("Peers known by their address alone whose User-Agent matches are refused with 403; same rule of matching");
+
+/// The edges obey bans without it.
+pub static NFTABLES: Row = Row::bool("guard.nftables", false)
+    .restart()
+    .help("Mirror bans of addresses and networks into an nftables set of their own, which closes the SIP ports to them; needs nft and the right to use it");
