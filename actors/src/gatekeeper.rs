@@ -345,3 +345,6 @@ impl Handler<Observe> for Gatekeeper {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;
