@@ -24,6 +24,8 @@ use tollgate_actors::alerter::Alerter;
 use tollgate_actors::carrier::Changed;
 use tollgate_actors::clock::Clock;
 use tollgate_actors::edge::{Sockets, Wires};
+use tollgate_actors::gate::Gate;
+use tollgate_actors::gatekeeper::Gatekeeper;
 use tollgate_actors::journal::{IsWritten, Journal, JournalDoor};
 use tollgate_actors::ledger::{IsDrained, Ledger, LedgerDoor, LedgerPlans};
 use tollgate_actors::ops::outcome::{Progress, ProgressSink, Refused};
@@ -40,7 +42,7 @@ use tollgate_actors::tuning::{Tuned, registry};
 use tollgate_actors::watcher::{MoveIn, Watcher};
 use tollgate_billing::hold::NodeLife;
 use tollgate_call::Host;
-use tollgate_guard::ban::BanTable;
+use tollgate_guard::Policy as GatePolicy;
 use tollgate_routing::Directory;
 use tollgate_settings::Values;
 use tollgate_store::book::Book;
@@ -69,8 +71,6 @@ impl<E: std::error::Error> From<E> for NoStart {
     }
 }
 
-/// Bans kept at most.
-const BANS_MAX: usize = 100_000;
 /// File descriptors that are not media's: database, TCP peers, listeners.
 const DESCRIPTORS_KEPT: u64 = 25_000;
 /// Sockets that one call with one media line may need: two legs, RTP and RTCP.
@@ -288,6 +288,10 @@ impl Platform {
             .collect();
         let has = |v4: bool| bound.iter().any(|(_, at)| at.is_ipv4() == v4);
         let resolver = Resolver::new(runtime.handle().clone(), transports, has(true), has(false), seed.child(14));
+        let gate = Arc::new(Gate::new(GatePolicy::of(&values), clock.clone(), seed.child(15)));
+        let memory = Some((store.clone(), runtime.handle().clone()));
+        let kernel = workers::kernel_set(&values, &bound);
+        let keeper = Gatekeeper::open(gate.clone(), memory, kernel, alerter.clone(), clock.clone(), seed.child(16));
         let house = Arc::new(Premises::new(Plans {
             clock: clock.clone(),
             seed,
@@ -296,7 +300,7 @@ impl Platform {
             prices,
             tuned: Tuned::read(&values, &snapshots.host),
             settings: values,
-            bans: BanTable::new(BANS_MAX, seed.child(15)),
+            gate: gate.clone(),
             wires: Wires::new(sockets.clone()),
             relay: relay.handle(),
             ledger: ledger.clone(),
@@ -320,7 +324,8 @@ impl Platform {
             clock,
         ));
         let stop = Arc::new(AtomicBool::new(false));
-        workers::tick(&runtime, &house, &ledger.addr, &journal, &stop);
+        house.gate.learn(&house.directory.load_full());
+        workers::tick(&runtime, &house, &ledger.addr, &journal, &keeper, &stop);
 
         let (there, snaps, living, this_life, asked) =
             (store.clone(), snapshots.clone(), house.clone(), life.clone(), ops.clone());
@@ -332,6 +337,7 @@ impl Platform {
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
             recovery::remember_registrations(&there, &living).await?;
             tollgate_actors::recall::last_hour(&there, &living, living.clock.wall()).await?;
+            recovery::remember_bans(&there, &snaps, &living).await?;
             if first { first_start::furnish(&there, &asked, snaps.currency).await } else { Ok(Vec::new()) }
         });
         news.extend(more.await?);
@@ -343,6 +349,7 @@ impl Platform {
         workers::keep_house(&runtime, &store, snapshots.clone(), &stop);
         workers::carry_talk(&runtime, &store, &house, &stop);
         workers::write_numbers(&runtime, &store, &house, &stop);
+        workers::watch_the_gate(&runtime, &store, &snapshots, &house, &stop);
         for trunk in house.directory.load_full().egresses() {
             let changed = Changed { trunk: trunk.id, now: Some(trunk.clone()) };
             shards.of_trunk(trunk.id).do_send(changed);

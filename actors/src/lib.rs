@@ -4,7 +4,7 @@
 //! Platform
 //! ├ edge (udp, tcp)                 bytes in and out; counts, obeys the ban table
 //! ├ SipShard ×S                     transactions, the shard's timer wheel, the roster of its children
-//! ├ Gatekeeper                      the ban table
+//! ├ Gatekeeper                      the ban table's one writer; counters and firewall stand in the Gate
 //! │   └ IpLimiter(source)           calls of trunks known by their address
 //! ├ UserLimiter(user)               nonces; keeps the user's children:
 //! │   ├ Account                     asks of money on their way to the Ledger
@@ -26,9 +26,11 @@ pub mod call;
 pub mod carrier;
 pub mod clock;
 pub mod edge;
+pub mod gate;
 pub mod gatekeeper;
 pub mod ip_limiter;
 pub mod journal;
+pub mod kernel_set;
 pub mod ledger;
 pub mod media_leg;
 pub mod observe;
@@ -45,6 +47,7 @@ pub mod registration;
 pub mod relay;
 pub mod relay_loop;
 pub mod reputations;
+pub mod residents;
 pub mod resolver;
 pub mod sip_shard;
 pub mod snapshots;

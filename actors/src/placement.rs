@@ -8,12 +8,11 @@ use std::sync::atomic::AtomicU64;
 
 use actix::{Addr, ArbiterHandle};
 use arc_swap::ArcSwap;
-use tollgate_guard::ban::{BanTable, Verdict};
 use tollgate_sip::token;
 use tollgate_types::{AccountId, Flow, Seed, TrunkId, UserId};
 
-use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Policy, Raw};
+use crate::gate::Gate;
 use crate::premises::Premises;
 use crate::registration::Lost;
 use crate::sip_shard::{FlowGone, Inbound, SipShard};
@@ -92,22 +91,15 @@ impl Shards {
 #[derive(Clone)]
 pub struct Front {
     shards: Shards,
-    bans: Arc<ArcSwap<BanTable>>,
+    gate: Arc<Gate>,
     tuned: Arc<ArcSwap<Tuned>>,
-    clock: Clock,
     counts: Arc<EdgeCounts>,
 }
 
 impl Front {
-    /// Over `shards`, obeying what the house's ban table and settings say at the time.
+    /// Over `shards`, obeying what the house's gate and settings say at the time.
     pub fn new(shards: Shards, house: &Premises) -> Front {
-        Front {
-            shards,
-            bans: house.bans.clone(),
-            tuned: house.tuned.clone(),
-            clock: house.clock.clone(),
-            counts: house.edge_counts.clone(),
-        }
+        Front { shards, gate: house.gate.clone(), tuned: house.tuned.clone(), counts: house.edge_counts.clone() }
     }
 
     /// What the settings say now.
@@ -127,8 +119,17 @@ impl Front {
 
     /// Is the source shut out?
     pub fn is_banned(&self, source: SocketAddr) -> bool {
-        let bans = self.bans.load();
-        !bans.is_empty() && bans.judge(source, self.clock.wall()) == Verdict::Drop
+        self.gate.is_banned(source)
+    }
+
+    /// May somebody there connect?
+    pub fn admits(&self, peer: SocketAddr, local: SocketAddr) -> bool {
+        self.gate.admits(peer, local)
+    }
+
+    /// Is a message heard? Asked once for each, before its parse.
+    pub fn hears(&self, flow: &Flow, bytes: &[u8]) -> bool {
+        self.gate.hears(flow, bytes)
     }
 
     /// Hands messages to the shards that their Call-IDs name. A full mailbox is overload: counted, and lost like a datagram.

@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use actix::Addr;
 use arc_swap::ArcSwap;
 use tollgate_call::Policy as CallPolicy;
-use tollgate_guard::ban::BanTable;
 use tollgate_routing::destination::Destinations;
 use tollgate_routing::directory::Directory;
 use tollgate_routing::ha1::Algorithms;
@@ -22,6 +21,7 @@ use tollgate_types::Seed;
 use crate::alerter::Alerter;
 use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Wires};
+use crate::gate::Gate;
 use crate::journal::JournalDoor;
 use crate::ledger::LedgerDoor;
 use crate::pace::Pace;
@@ -59,8 +59,8 @@ pub struct Premises {
     pub settings: ArcSwap<Values>,
     /// What the settings mean to the SIP rooms, read once per change.
     pub tuned: Arc<ArcSwap<Tuned>>,
-    /// Who is shut out.
-    pub bans: Arc<ArcSwap<BanTable>>,
+    /// Who is heard, and what is counted of each source.
+    pub gate: Arc<Gate>,
     /// Ways out.
     pub wires: Wires,
     /// The media threads.
@@ -124,6 +124,11 @@ impl Load {
         self.calls.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Calls now, in per cent of how many there may be.
+    pub fn percent(&self) -> u64 {
+        self.calls().saturating_mul(100) / self.calls_max.max(1)
+    }
+
     /// No new calls from here on.
     pub fn close(&self) {
         self.open.store(false, Ordering::Relaxed);
@@ -145,7 +150,7 @@ pub struct Plans {
     pub prices: PriceBook,
     pub settings: Values,
     pub tuned: Tuned,
-    pub bans: BanTable,
+    pub gate: Arc<Gate>,
     pub wires: Wires,
     pub relay: RelayHandle,
     pub ledger: LedgerDoor,
@@ -175,7 +180,7 @@ impl Premises {
             destinations: ArcSwap::from_pointee(Destinations::published(plans.seed.child(0x6465))),
             lists: ArcSwap::default(),
             reputations: Reputations::new(plans.seed.child(0x7265)),
-            bans: Arc::new(ArcSwap::from_pointee(plans.bans)),
+            gate: plans.gate,
             wires: plans.wires,
             relay: plans.relay,
             ledger: plans.ledger,

@@ -200,6 +200,7 @@ impl Registration {
             }
         }
         self.house.presence.set(self.user, self.bindings.len());
+        self.settle();
         if self.bindings.is_empty() {
             let home = self.house.shards().by_index(usize::from(self.shard));
             home.do_send(Leave::Registration(self.user));
@@ -252,6 +253,12 @@ impl Registration {
         home.do_send(Enrol::Registration { user: self.user, addr: ctx.address(), wake_at });
     }
 
+    /// Tells the gate where the devices are.
+    fn settle(&self) {
+        let devices = self.bindings.iter().map(|binding| binding.flow.peer).collect();
+        self.house.gate.residents.settle(self.user, devices, self.house.clock.wall());
+    }
+
     fn has_device_behind_nat(&self) -> bool {
         self.bindings.iter().any(|binding| is_behind_nat(binding.contact(), &binding.flow))
     }
@@ -291,6 +298,7 @@ impl Actor for Registration {
     fn started(&mut self, ctx: &mut Context<Self>) {
         if !self.bindings.is_empty() {
             self.house.presence.set(self.user, self.bindings.len());
+            self.settle();
             self.enrol(self.house.clock.mono(), ctx);
         }
     }

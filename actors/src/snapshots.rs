@@ -9,6 +9,8 @@ use tollgate_billing::calendar::Zone;
 use tollgate_billing::deck::DeckVersion;
 use tollgate_billing::policy::{Policy as MoneyPolicy, Rules};
 use tollgate_call::{Host, Login};
+use tollgate_guard::Policy as GatePolicy;
+use tollgate_guard::firewall::Rule;
 use tollgate_routing::Directory;
 use tollgate_routing::destination::{Book, Destinations};
 use tollgate_routing::directory::Change;
@@ -19,7 +21,7 @@ use tollgate_settings::rows::sip as sip_rows;
 use tollgate_settings::{Layers, Profile, Registry, Values};
 use tollgate_store::versions::{self, Versions};
 use tollgate_store::{
-    Result, Store, calendar, currency, decks, destinations, directory, limits, lists, marks, settings, trunks,
+    Result, Store, calendar, currency, decks, destinations, directory, firewall, limits, lists, marks, settings, trunks,
 };
 use tollgate_types::{AccountId, Currency, Seed, UserId, Wall};
 
@@ -140,6 +142,7 @@ impl Snapshots {
         let tuned = Tuned::read(&values, &self.host);
         house.relay.tune(&tuned.relay);
         house.tuned.store(Arc::new(tuned));
+        house.gate.tune(GatePolicy::of(&values));
         let kept_there = |values: &Values| (health_every(values), values.bool(&sip_rows::ONLY_HOSTED_DOMAINS));
         let before = house.settings.swap(Arc::new(values));
         // The directory carries both: what trunks without a time of their own have, and which domains are served.
@@ -183,6 +186,7 @@ impl Snapshots {
         if !delta.changes.is_empty() {
             let now = Arc::new(before.with(delta.changes));
             house.directory.store(now.clone());
+            house.gate.learn(&now);
             if trunks {
                 self.log_in_to_trunks(house).await?;
                 tell_carriers(house, &before, &now);
@@ -197,6 +201,7 @@ impl Snapshots {
         let before = house.directory.swap(Arc::new(directory));
         seen.directory = version;
         self.log_in_to_trunks(house).await?;
+        house.gate.learn(&house.directory.load_full());
         tell_carriers(house, &before, &house.directory.load_full());
         Ok(())
     }
@@ -226,6 +231,12 @@ impl Snapshots {
         self.rules.store(Arc::new(self.rules(&house.settings.load(), &prices)));
         house.prices.store(Arc::new(prices));
         seen.prices = version;
+        Ok(())
+    }
+
+    /// Firewall rules changed.
+    pub async fn refresh_firewall(&self, house: &Premises) -> Result<()> {
+        house.gate.rewrite(firewall::list(&self.store).await?.iter().filter_map(rule_of).collect());
         Ok(())
     }
 
@@ -293,4 +304,16 @@ impl Followed {
         let accounts = accounts.into_iter().map(|id| (id, pays(before, id) && !pays(now, id)));
         Followed { shut_out: shut_out.collect(), accounts: accounts.collect() }
     }
+}
+
+/// A rule as the gate keeps it; `None` for one that this version cannot read, which then does not hold.
+pub fn rule_of(row: &firewall::Rule) -> Option<Rule> {
+    let mut rule = Rule::new(row.id, row.wish.allow, row.wish.cidr.parse().ok()?);
+    rule.port = row.wish.port;
+    rule.transport = match &row.wish.transport {
+        Some(transport) => Some(transport.parse().ok()?),
+        None => None,
+    };
+    rule.until = row.wish.expires_at;
+    Some(rule)
 }

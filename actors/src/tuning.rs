@@ -32,6 +32,7 @@ pub fn registry() -> Registry {
         tollgate_guard::fraud::ROWS,
         tollgate_routing::rows::ROWS,
         crate::ops::DEFAULTS,
+        tollgate_guard::rows::ROWS,
     ];
     Registry::new(rooms)
 }

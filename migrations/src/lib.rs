@@ -13,6 +13,7 @@ mod m20261125_000030_changes;
 mod m20261125_000040_limits;
 mod m20261125_000050_destinations;
 mod m20261125_000070_fraud;
+mod m20261125_000080_gate;
 mod sql;
 
 use sea_orm_migration::prelude::*;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000040_limits::Migration),
             Box::new(m20261125_000050_destinations::Migration),
             Box::new(m20261125_000070_fraud::Migration),
+            Box::new(m20261125_000080_gate::Migration),
         ]
     }
 }

@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use tollgate_actors::gatekeeper::{Enforce, ban_of};
 use tollgate_actors::ledger::{Answer, IsDrained, Order};
 use tollgate_actors::premises::Premises;
 use tollgate_actors::reputations::MOST;
+use tollgate_actors::residents::{KNOWN_FOR, KNOWN_MAX};
 use tollgate_actors::sip_shard::Remember;
+use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::ledger::{Ask, AskKey, Recover, What};
 use tollgate_call::recover;
 use tollgate_sip::transaction::{SentBy, with_via};
 use tollgate_store::recovery::{self, Orphan};
-use tollgate_store::{Store, nodes::Life, registrations, reputations};
+use tollgate_store::{Store, bans, known_sources, nodes::Life, registrations, reputations};
 use tollgate_types::{ConnId, Flow, Map, Mono, UserId};
 
 use super::NoStart;
@@ -96,6 +99,22 @@ pub async fn remember_registrations(store: &Store, house: &std::sync::Arc<Premis
     }
     if count > 0 {
         tracing::info!(count, "registrations remembered");
+    }
+    Ok(())
+}
+
+/// Brings back bans, firewall rules, and the addresses that were known.
+pub async fn remember_bans(store: &Store, snapshots: &Snapshots, house: &Premises) -> Result<(), NoStart> {
+    let now = house.clock.wall();
+    let remembered: Vec<_> = bans::remembered(store, now).await?.iter().filter_map(ban_of).collect();
+    let count = remembered.iter().filter(|(ban, _)| ban.holds(now)).count();
+    if let Some(keeper) = house.gate.keeper() {
+        keeper.send(Enforce(remembered)).await?;
+    }
+    house.gate.residents.remember(known_sources::since(store, now - KNOWN_FOR, KNOWN_MAX as u64).await?);
+    snapshots.refresh_firewall(house).await?;
+    if count > 0 {
+        tracing::info!(count, "bans remembered");
     }
     Ok(())
 }

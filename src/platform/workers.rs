@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use actix::Addr;
 use tollgate_actors::call::Tell;
+use tollgate_actors::gatekeeper::{Enforce, Gatekeeper, Lift, ban_of};
 use tollgate_actors::journal::Journal;
+use tollgate_actors::kernel_set::KernelSet;
 use tollgate_actors::ledger::Ledger;
 use tollgate_actors::ops::Ops;
 use tollgate_actors::premises::Premises;
+use tollgate_actors::residents::{KNOWN_FOR, KNOWN_MAX};
 use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
 use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::Cause;
@@ -21,8 +24,10 @@ use tollgate_settings::Values;
 use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
-use tollgate_store::{Engine, Store, bans, fraud, ledger, registrations, reputations, sources, trunk_days};
-use tollgate_types::Wall;
+use tollgate_store::{
+    Engine, Store, bans, fraud, known_sources, ledger, registrations, reputations, sources, trunk_days, versions,
+};
+use tollgate_types::{Transport, Wall};
 
 use super::NoStart;
 
@@ -38,6 +43,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 const NUMBERS: Duration = Duration::from_secs(10);
 /// How long a number that nobody calls is remembered.
 const NUMBERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How often the gate's load is measured, and on a shared database what other nodes decided is read.
+const GATE: Duration = Duration::from_secs(2);
 /// How often other nodes' orphans are looked for.
 const ORPHANS: Duration = Duration::from_secs(15);
 
@@ -79,9 +86,11 @@ pub fn tick(
     house: &Arc<Premises>,
     ledger: &Addr<Ledger>,
     journal: &Addr<Journal>,
+    keeper: &Addr<Gatekeeper>,
     stop: &Arc<AtomicBool>,
 ) {
     let (house, ledger, journal, stop) = (house.clone(), ledger.clone(), journal.clone(), stop.clone());
+    let keeper = keeper.clone();
     runtime.spawn(async move {
         let mut every = tokio::time::interval(TICK);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -94,8 +103,26 @@ pub fn tick(
             let _ = ledger.try_send(now);
             let _ = journal.try_send(now);
             let _ = house.watcher.addr.try_send(now);
+            let _ = keeper.try_send(now);
         }
     });
+}
+
+/// The kernel's set of bans, where it is wanted and can be had.
+pub fn kernel_set(values: &Values, bound: &[(Transport, std::net::SocketAddr)]) -> Option<KernelSet> {
+    if !values.bool(&tollgate_guard::rows::NFTABLES) {
+        return None;
+    }
+    let ports = |udp: bool| -> Vec<u16> {
+        bound.iter().filter(|(kind, _)| (*kind == Transport::Udp) == udp).map(|(_, at)| at.port()).collect()
+    };
+    match KernelSet::open(&ports(true), &ports(false)) {
+        Ok(set) => Some(set),
+        Err(error) => {
+            tracing::warn!(%error, "guard.nftables: there is no set in the kernel; the edges drop what is banned");
+            None
+        }
+    }
 }
 
 /// Proves that this node lives, each second by the database's clock; and settles what dead nodes left.
@@ -214,6 +241,54 @@ pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, snapshots: A
     });
 }
 
+/// Tells the gate how loaded the platform is, and brings it the bans and rules of other nodes.
+pub fn watch_the_gate(
+    runtime: &tokio::runtime::Runtime,
+    store: &Store,
+    snapshots: &Arc<Snapshots>,
+    house: &Arc<Premises>,
+    stop: &Arc<AtomicBool>,
+) {
+    let (store, snapshots, house, stop) = (store.clone(), snapshots.clone(), house.clone(), stop.clone());
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(GATE);
+        let mut known = 0;
+        while !stop.load(Ordering::Relaxed) {
+            every.tick().await;
+            house.gate.set_load(house.load.percent());
+            if store.engine() == Engine::Postgres {
+                let read = async {
+                    let version = versions::read(&store).await?.bans;
+                    if version != known {
+                        known = version;
+                        follow_bans(&store, &snapshots, &house).await?;
+                    }
+                    Ok::<_, tollgate_store::Error>(())
+                };
+                if let Err(error) = read.await {
+                    tracing::warn!(%error, "other nodes' bans were not read");
+                }
+            }
+        }
+    });
+}
+
+/// What stands in the database holds here as well; what was written and stands there no more does not.
+async fn follow_bans(store: &Store, snapshots: &Snapshots, house: &Premises) -> Result<(), tollgate_store::Error> {
+    let now = store.now().await?;
+    let before = house.gate.bans();
+    let written: Vec<_> = bans::remembered(store, now).await?.iter().filter_map(ban_of).collect();
+    let lifted = before.iter().filter(|ban| now.since(ban.created) > HEARTBEAT * 10);
+    let lifted = lifted.filter(|ban| !written.iter().any(|(known, _)| known.scope == ban.scope));
+    if let Some(keeper) = house.gate.keeper() {
+        let _ = keeper.send(Lift(lifted.map(|ban| ban.scope).collect())).await;
+        let _ = keeper.send(Enforce(written)).await;
+    }
+    house.gate.residents.remember(known_sources::since(store, now - KNOWN_FOR, KNOWN_MAX as u64).await?);
+    house.gate.reconsider();
+    snapshots.refresh_firewall(house).await
+}
+
 async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_store::Error> {
     if ledger::anchor(store).await? {
         tracing::info!("the books were anchored for the day");
@@ -224,6 +299,7 @@ async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_sto
     sources::prune(store, now, addresses.is_on().then_some(addresses.period)).await?;
     fraud::prune(store, now).await?;
     reputations::forget(store, now - NUMBERS_KEPT).await?;
+    known_sources::prune(store, now - KNOWN_FOR).await?;
     Ok(())
 }
 

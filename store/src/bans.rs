@@ -1,4 +1,8 @@
-//! Bans and firewall rules, as the Gatekeeper finds them at start and leaves them for the next.
+//! Bans, as the Gatekeeper finds them at start and leaves them for the next.
+//!
+//! One that is over is kept a week, because repeaters are banned for longer.
+
+use std::time::Duration;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
@@ -6,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use tollgate_types::Wall;
 
 use crate::audit::{self, Change};
-use crate::entity::{ban, firewall};
-use crate::error::{Error, Result};
+use crate::entity::ban;
+use crate::error::Result;
 use crate::open::{By, Store};
 use crate::versions::{self, Topic};
+
+/// How long a ban that is over is held against a repeater.
+const KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 /// Who is refused until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,21 +35,8 @@ pub struct BanRow {
     pub created_at: Wall,
     /// Until when; `None`: until it is taken away.
     pub expires_at: Option<Wall>,
-}
-
-/// A rule an admin wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FirewallRow {
-    /// Its number.
-    pub id: i64,
-    /// `allow` or `deny`.
-    pub verdict: String,
-    /// For whom.
-    pub cidr: String,
-    /// Who wrote it.
-    pub created_by: String,
-    /// When.
-    pub created_at: Wall,
+    /// How often the subject was banned in full by now, this time included.
+    pub times: u32,
 }
 
 /// Bans in force at `now`, newest first.
@@ -52,14 +46,19 @@ pub async fn list(store: &Store, now: Wall) -> Result<Vec<BanRow>> {
     Ok(rows.into_iter().map(BanRow::from).collect())
 }
 
+/// Bans in force at `now` and those that ended within the last week, newest first.
+pub async fn remembered(store: &Store, now: Wall) -> Result<Vec<BanRow>> {
+    list(store, now - KEPT).await
+}
+
 /// Writes bans as they now are; one that exists for the subject is replaced. What the platform decides leaves no audit row: its
 /// reason and evidence are in the ban.
 pub async fn save(store: &Store, bans: &[BanRow]) -> Result<()> {
-    use ban::Column::{CreatedAt, CreatedBy, Evidence, ExpiresAt, Reason, Scope, Subject};
+    use ban::Column::{CreatedAt, CreatedBy, Evidence, ExpiresAt, Reason, Scope, Subject, Times};
     for chunk in bans.chunks(200) {
         let writing = store.begin().await?;
         let conflict = OnConflict::columns([Scope, Subject])
-            .update_columns([Reason, Evidence, CreatedBy, CreatedAt, ExpiresAt])
+            .update_columns([Reason, Evidence, CreatedBy, CreatedAt, ExpiresAt, Times])
             .to_owned();
         let rows = chunk.iter().map(ban::ActiveModel::from);
         ban::Entity::insert_many(rows).on_conflict(conflict).exec_without_returning(&*writing).await?;
@@ -95,53 +94,30 @@ pub async fn remove(store: &Store, by: &By, subject: Option<&str>) -> Result<u64
     Ok(gone)
 }
 
-/// Forgets bans that ended before `now`.
+/// Takes away these bans, each by scope and subject; the platform's own word, or with `by` a person's, who is noted for each.
+pub async fn lift(store: &Store, by: Option<&By>, gone: &[(String, String)]) -> Result<()> {
+    let writing = store.begin().await?;
+    for (scope, subject) in gone {
+        let (scope, one) = (ban::Column::Scope.eq(scope), ban::Column::Subject.eq(subject));
+        ban::Entity::delete_many().filter(scope).filter(one).exec(&*writing).await?;
+        if let Some(by) = by {
+            let change = Change { action: "remove", noun: "ban", subject, was: None, is_now: None };
+            audit::note(&writing, by, change).await?;
+        }
+    }
+    if !gone.is_empty() {
+        versions::bump(&writing, Topic::Bans).await?;
+    }
+    writing.commit().await
+}
+
+/// Forgets bans that ended more than a week before `now`.
 pub async fn prune(store: &Store, now: Wall) -> Result<u64> {
     let writing = store.begin().await?;
-    let gone = ban::Entity::delete_many().filter(ban::Column::ExpiresAt.lte(now.micros())).exec(&*writing).await?;
+    let over = ban::Column::ExpiresAt.lte((now - KEPT).micros());
+    let gone = ban::Entity::delete_many().filter(over).exec(&*writing).await?;
     writing.commit().await?;
     Ok(gone.rows_affected)
-}
-
-/// Firewall rules, newest first.
-pub async fn firewall(store: &Store) -> Result<Vec<FirewallRow>> {
-    let rows = firewall::Entity::find().order_by_desc(firewall::Column::Id).all(store.read()).await?;
-    Ok(rows.into_iter().map(FirewallRow::from).collect())
-}
-
-/// Adds a firewall rule: `verdict` is `allow` or `deny`.
-pub async fn add_rule(store: &Store, by: &By, verdict: &str, cidr: &str) -> Result<i64> {
-    let writing = store.begin().await?;
-    let row = firewall::ActiveModel {
-        id: NotSet,
-        verdict: Set(verdict.to_owned()),
-        cidr: Set(cidr.to_owned()),
-        created_by: Set(by.who.clone()),
-        created_at: Set(by.at.micros()),
-    };
-    let made = firewall::Entity::insert(row).exec_with_returning(&*writing).await;
-    let made = made.map_err(|error| match Error::is_duplicate(&error) {
-        true => Error::exists("firewall rule for", cidr),
-        false => error.into(),
-    })?;
-    let is_now = Some(serde_json::Value::from(verdict));
-    audit::note(&writing, by, Change { action: "add", noun: "firewall", subject: cidr, was: None, is_now }).await?;
-    versions::bump(&writing, Topic::Bans).await?;
-    writing.commit().await?;
-    Ok(made.id)
-}
-
-/// Removes a firewall rule.
-pub async fn remove_rule(store: &Store, by: &By, id: i64) -> Result<()> {
-    let writing = store.begin().await?;
-    let row = firewall::Entity::find_by_id(id).one(&*writing).await?;
-    let row = row.ok_or_else(|| Error::missing("firewall rule", id))?;
-    firewall::Entity::delete_by_id(id).exec(&*writing).await?;
-    let was = Some(serde_json::Value::from(row.verdict));
-    audit::note(&writing, by, Change { action: "remove", noun: "firewall", subject: &row.cidr, was, is_now: None })
-        .await?;
-    versions::bump(&writing, Topic::Bans).await?;
-    writing.commit().await
 }
 
 impl From<&BanRow> for ban::ActiveModel {
@@ -155,6 +131,7 @@ impl From<&BanRow> for ban::ActiveModel {
             created_by: Set(row.created_by.clone()),
             created_at: Set(row.created_at.micros()),
             expires_at: Set(row.expires_at.map(Wall::micros)),
+            times: Set(i64::from(row.times)),
         }
     }
 }
@@ -169,18 +146,7 @@ impl From<ban::Model> for BanRow {
             created_by: row.created_by,
             created_at: Wall::from_micros(row.created_at),
             expires_at: row.expires_at.map(Wall::from_micros),
-        }
-    }
-}
-
-impl From<firewall::Model> for FirewallRow {
-    fn from(row: firewall::Model) -> FirewallRow {
-        FirewallRow {
-            id: row.id,
-            verdict: row.verdict,
-            cidr: row.cidr,
-            created_by: row.created_by,
-            created_at: Wall::from_micros(row.created_at),
+            times: u32::try_from(row.times).unwrap_or(u32::MAX),
         }
     }
 }
@@ -190,7 +156,7 @@ mod tests {
     use super::*;
     use crate::testing::{both, by};
 
-    both!(bans_last_until_their_time, rules_are_written_once);
+    both!(bans_last_until_their_time);
 
     async fn bans_last_until_their_time(store: Store) {
         let ban = |subject: &str, until: Option<i64>| BanRow {
@@ -201,6 +167,7 @@ mod tests {
             created_by: "platform".to_owned(),
             created_at: Wall::from_secs(1),
             expires_at: until.map(Wall::from_secs),
+            times: 3,
         };
         save(&store, &[ban("192.0.2.1", Some(10)), ban("192.0.2.2", None)]).await.unwrap();
         save(&store, &[ban("192.0.2.1", Some(20))]).await.unwrap();
@@ -209,20 +176,20 @@ mod tests {
         };
         assert_eq!(subjects(15).await, ["192.0.2.2", "192.0.2.1"]);
         assert_eq!(subjects(20).await, ["192.0.2.2"]);
-        assert_eq!(prune(&store, Wall::from_secs(20)).await.unwrap(), 1);
+        assert_eq!(prune(&store, Wall::from_secs(20)).await.unwrap(), 0, "a week later it is not held against anybody");
+        let week = 7 * 86_400;
+        let kept = async |now| remembered(&store, Wall::from_secs(now)).await.unwrap();
+        assert_eq!(
+            kept(19 + week).await.iter().map(|ban| (&*ban.subject, ban.times)).collect::<Vec<_>>(),
+            [("192.0.2.2", 3), ("192.0.2.1", 3)]
+        );
+        assert_eq!(prune(&store, Wall::from_secs(20 + week)).await.unwrap(), 1);
+        save(&store, &[ban("192.0.2.4", None)]).await.unwrap();
+        lift(&store, Some(&by(1)), &[("ip".to_owned(), "192.0.2.4".to_owned())]).await.unwrap();
+        lift(&store, None, &[("ip+port".to_owned(), "192.0.2.2".to_owned())]).await.unwrap();
+        assert_eq!(subjects(0).await, ["192.0.2.2"], "each in its scope");
         add(&store, &by(1), &ban("192.0.2.3", None)).await.unwrap();
         assert_eq!(remove(&store, &by(2), Some("192.0.2.9")).await.unwrap(), 0);
         assert_eq!(remove(&store, &by(2), None).await.unwrap(), 2);
-    }
-
-    async fn rules_are_written_once(store: Store) {
-        let id = add_rule(&store, &by(1), "deny", "198.51.100.0/24").await.unwrap();
-        let error = add_rule(&store, &by(1), "allow", "198.51.100.0/24").await.unwrap_err();
-        assert_eq!(error.to_string(), "firewall rule for 198.51.100.0/24 exists already");
-        remove_rule(&store, &by(2), id).await.unwrap();
-        assert_eq!(
-            remove_rule(&store, &by(2), id).await.unwrap_err().to_string(),
-            format!("there is no firewall rule {id}")
-        );
     }
 }

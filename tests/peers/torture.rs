@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::network::Network;
 use crate::phone::Phone;
 use crate::server::{DOMAIN, Server, let_pass};
-use crate::world::add_user;
+use crate::stranger::Stranger;
+use crate::world::{add_user, password};
 
 /// One row of `tests/torture/expected.csv`: a message and the answers that are right.
 struct Torment {
@@ -68,9 +69,12 @@ fn statuses(text: &str) -> Vec<u16> {
 fn every_torture_message_over_udp_gets_its_answer() {
     let net = Network::lease();
     let mut server = Server::at(&net).start();
+    add_user(&server, "alice", &[]);
     let mut wrong = Vec::new();
     for (n, torment) in (20..).zip(torments("udp")) {
-        // Each comes from an address of its own, so that none is judged by what another did.
+        // Each comes from an address of its own, so that none is judged by what another did; and from one that has shown that
+        // it receives what is sent there, because others get no answer larger than what they sent.
+        assert_ne!(Stranger::at(&server, net.host(n)).register("alice", &password("alice")), 0);
         let socket = UdpSocket::bind((net.host(n), torment.via_port())).expect("a port");
         socket.send_to(&torment.bytes, server.sip()).expect("sent");
         let mut came = Vec::new();

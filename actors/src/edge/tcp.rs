@@ -140,7 +140,7 @@ async fn accept(listener: TcpListener, local: SocketAddr, table: Arc<Mutex<Table
                 continue;
             }
         };
-        if front.is_banned(peer) {
+        if !front.admits(peer, local) {
             EdgeCounts::bump(&front.counts().banned, 1);
             continue;
         }
@@ -238,6 +238,11 @@ fn deliver_frames(framer: &mut Framer, flow: &Flow, front: &Front) -> Result<usi
         match frame {
             Frame::Message(bytes) => {
                 EdgeCounts::bump(&front.counts().received, 1);
+                if !front.hears(flow, &bytes) {
+                    EdgeCounts::bump(&front.counts().banned, 1);
+                    farewell = Some(Bytes::new());
+                    break;
+                }
                 batch.push(Raw { bytes, flow: *flow });
             }
             Frame::Ping => pongs += 1,

@@ -89,7 +89,8 @@ async fn read(socket: tokio::net::UdpSocket, local: SocketAddr, front: Front) {
             match socket.try_recv_from(&mut buffer) {
                 Ok((length, peer)) => {
                     EdgeCounts::bump(&front.counts().received, 1);
-                    if front.is_banned(peer) {
+                    let flow = Flow { transport: Transport::Udp, local, peer, conn: ConnId(0) };
+                    if !front.hears(&flow, &buffer[..length]) {
                         EdgeCounts::bump(&front.counts().banned, 1);
                         continue;
                     }
@@ -100,7 +101,6 @@ async fn read(socket: tokio::net::UdpSocket, local: SocketAddr, front: Front) {
                     if is_keep_alive(&buffer[..length]) {
                         continue;
                     }
-                    let flow = Flow { transport: Transport::Udp, local, peer, conn: ConnId(0) };
                     batch.push(Raw { bytes: Bytes::copy_from_slice(&buffer[..length]), flow });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -120,7 +120,7 @@ impl Ops {
             Destination::Allow(says) => self.lay_rule(by, &says, true).await?,
             Destination::Block(says) => self.lay_rule(by, &says, false).await?,
             Destination::Remove { id } => destinations::remove_rule(&self.store, by, id).await?,
-            Destination::List => return self.list_rules().await,
+            Destination::List => return self.list_policies().await,
             Destination::Lookup { number, account } => return self.look_up_number(&number, account.as_deref()).await,
             Destination::Risk { member, risk } => {
                 let member = self.member("MEMBER", &member)?;
@@ -194,7 +194,7 @@ impl Ops {
         }
     }
 
-    async fn list_rules(&self) -> Answer {
+    async fn list_policies(&self) -> Answer {
         let names = self.account_names().await?;
         let rows = destinations::rules(&self.store).await?.into_iter().map(|rule| {
             json!({

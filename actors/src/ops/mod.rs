@@ -4,6 +4,7 @@
 //! effect on the living actors are written once, here. A request either happens whole or is refused with one line.
 
 pub mod analyze;
+pub mod ban;
 pub mod calendar;
 pub mod call;
 pub mod cdr;
@@ -14,6 +15,7 @@ pub mod deck;
 pub mod destination;
 pub mod did;
 pub mod explain;
+pub mod firewall;
 pub mod fraud;
 pub mod ledger;
 pub mod limits;
@@ -115,6 +117,9 @@ impl Ops {
         }
         match request {
             Request::Config(config) => self.config(&by, config).await,
+            Request::Ban(ban) => self.ban(&by, ban).await,
+            Request::Firewall(order) => self.firewall(&by, order).await,
+            Request::Console(console) => self.console(&by, &console).await,
             Request::User(user) => self.user(&by, user, &progress).await,
             Request::Credit(credit) => self.credit(credit).await,
             Request::Trunk(trunk) => self.trunk(&by, trunk).await,
@@ -242,6 +247,14 @@ pub enum Request {
     /// Black and white lists of numbers
     #[command(subcommand)]
     List(list::List),
+    /// Who is shut out
+    #[command(subcommand)]
+    Ban(ban::Ban),
+    /// Rules about who is heard
+    #[command(subcommand)]
+    Firewall(firewall::Firewall),
+    /// The guide's console words: delbanned,IP or delbanned,all
+    Console(ban::Console),
     /// What would happen to a call, without making it
     Explain(explain::Explain),
     /// Accounts and callers under suspicion

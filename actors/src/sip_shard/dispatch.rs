@@ -10,17 +10,20 @@ use super::SipShard;
 use super::call_book::CallSlot;
 use crate::carrier;
 use crate::edge::Raw;
+use crate::gate::Note;
 
 impl SipShard {
     /// One framed message: parsed, answered where it is broken but well meant, or given to the layer.
     pub(super) fn take_in(&mut self, raw: Raw, now: Mono) {
+        let length = raw.bytes.len();
         let message = match Message::parse(raw.bytes) {
             Ok(message) => message,
             Err(malformed) => {
                 metrics::counter!("tollgate_sip_malformed_total", "reason" => malformed.reason).increment(1);
+                self.house.gate.note(&raw.flow, Note::Wrong);
                 if let Some(answer) = malformed.answer {
                     let tag = self.tokens.tag();
-                    self.send(&raw.flow, answer.build(&raw.flow, &tag));
+                    self.send_at_most(&raw.flow, answer.build(&raw.flow, &tag), length);
                 }
                 return;
             }
@@ -40,6 +43,9 @@ impl SipShard {
                 let _ = self.house.shards().by_index(usize::from(home)).try_send(super::Inbound(vec![raw]));
                 return;
             }
+        }
+        if !self.house.gate.heeds(&message, &raw.flow) {
+            return;
         }
         match message.method() {
             Some(Method::Register) => self.register(message, raw.flow, now),
@@ -69,15 +75,22 @@ impl SipShard {
             }
             Action::Ack { message, flow, .. } => match self.calls.by_call_id(message.call_id()) {
                 Some(slot) => self.calls.tell(slot, Event::Ack { message, flow }),
-                None => metrics::counter!("tollgate_sip_stray_total", "what" => "ack").increment(1),
+                None => {
+                    self.house.gate.note(&flow, Note::Wrong);
+                    metrics::counter!("tollgate_sip_stray_total", "what" => "ack").increment(1)
+                }
             },
             Action::AckMissing { key, owner } => {
                 if let Some((slot, _)) = owner.and_then(|owner| CallSlot::of_owner(owner, &self.calls)) {
                     self.calls.tell(slot, Event::AckMissing { key });
                 }
             }
-            Action::Response { owner, message, flow, .. } => self.response(owner, message, flow),
-            Action::StrayResponse { .. } => {
+            Action::Response { owner, message, flow, .. } => {
+                self.house.gate.note(&flow, Note::Answered);
+                self.response(owner, message, flow)
+            }
+            Action::StrayResponse { flow, .. } => {
+                self.house.gate.note(&flow, Note::Wrong);
                 metrics::counter!("tollgate_sip_stray_total", "what" => "response").increment(1)
             }
             Action::TimedOut { owner, .. } => self.no_answer(owner, |client| Event::TimedOut { client }, 408),
@@ -123,11 +136,23 @@ impl SipShard {
                     self.layer.claim(key, slot.owner(tollgate_call::Client(u32::MAX)));
                     self.calls.tell(slot, Event::Request { key, message, flow });
                 }
-                None => self.answer(key, &message, &flow, 481, now),
+                None => {
+                    self.house.gate.note(&flow, Note::Wrong);
+                    self.answer(key, &message, &flow, 481, now);
+                }
             }
             return;
         }
         self.outside(key, message, flow, now, ctx);
+    }
+
+    /// Puts an answer on a flow outside any transaction, unless it would make more of a stranger's datagram than it was:
+    /// who spoofs his address gains nothing by us.
+    pub(super) fn send_at_most(&self, flow: &Flow, bytes: bytes::Bytes, most: usize) {
+        if bytes.len() <= most || self.house.gate.is_verified(flow) {
+            return self.send(flow, bytes);
+        }
+        metrics::counter!("tollgate_answers_withheld_total").increment(1);
     }
 
     /// Puts bytes on a flow outside any transaction.

@@ -12,12 +12,14 @@ use actix::prelude::*;
 use tollgate_call::{Birth, Caller, Party, replies};
 use tollgate_routing::trunk::Ingress;
 use tollgate_routing::user::User;
+use tollgate_sip::digest::Algorithm;
 use tollgate_sip::transaction::ServerKey;
 use tollgate_sip::wire::{Message, Method, Name, ResponseBuilder};
 use tollgate_types::{Flow, Mono};
 
 use super::SipShard;
 use crate::call::{Begin, Call, Cradle, Line};
+use crate::gate::Note;
 use crate::ip_limiter::MayEnter;
 use crate::registration::Register;
 use crate::supervision::Died;
@@ -26,6 +28,9 @@ use crate::user_limiter::{Errand, MayCall};
 pub use identify::{Proof, Sender, of_routing};
 pub use message::{MessagePlaces, OnItsWay, Relayed};
 pub use waiting::{Pending, Waiting};
+
+/// By how many bytes a challenge may be larger than what an unverified datagram asked with.
+const CHALLENGE_MORE: usize = 300;
 
 /// The keeper's answer to [`MayCall`].
 #[derive(Message)]
@@ -98,15 +103,23 @@ impl SipShard {
         if message.method() == Some(&Method::Invite) {
             return self.let_in(key, message, flow, now, ctx);
         }
+        if message.method() != Some(&Method::Message) {
+            self.note_probe(&message, &flow);
+        }
         if let Some(fault) = replies::outside_fault(&message) {
-            let bytes = fault.answer(&message, &flow, &self.tokens.tag());
-            self.layer.respond(key, bytes, fault.status, now, &mut self.out);
-            return;
+            // For no dialog of ours, or unknown.
+            if matches!(fault.status, 481 | 501) {
+                self.house.gate.note(&flow, Note::Wrong);
+            }
+            return self.answer_fault(key, &message, &flow, &fault, now);
         }
         match message.method() {
             Some(Method::Options) => self.answer(key, &message, &flow, 200, now),
             Some(Method::Message) => self.message(key, message, flow, now, ctx),
-            _ => self.answer(key, &message, &flow, 501, now),
+            _ => {
+                self.house.gate.note(&flow, Note::Wrong);
+                self.answer(key, &message, &flow, 501, now)
+            }
         }
     }
 
@@ -235,19 +248,29 @@ fn party_of_trunk(trunk: &Ingress) -> Party {
 
 impl SipShard {
     /// Challenges without keeping anything.
-    fn challenge(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[tollgate_sip::digest::Algorithm]) {
+    fn challenge(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[Algorithm]) {
+        if !self.house.gate.may_challenge(flow) {
+            return metrics::counter!("tollgate_challenges_withheld_total").increment(1);
+        }
         metrics::counter!("tollgate_challenges_total").increment(1);
-        let bytes = self.challenge_bytes(message, flow, stale, offered);
-        self.send(flow, bytes);
+        if !stale {
+            self.house.gate.note(flow, Note::Challenged);
+        }
+        let most = message.as_bytes().len() + CHALLENGE_MORE;
+        let mut bytes = self.challenge_bytes(message, flow, stale, offered);
+        if bytes.len() > most && offered.len() > 1 && !self.house.gate.is_verified(flow) {
+            // What phones hardly know gives way first, then all but what every phone knows.
+            let usual: Vec<_> =
+                offered.iter().copied().filter(|algorithm| *algorithm != Algorithm::Sha512_256).collect();
+            bytes = self.challenge_bytes(message, flow, stale, &usual);
+            if bytes.len() > most {
+                bytes = self.challenge_bytes(message, flow, stale, &usual[usual.len().saturating_sub(1)..]);
+            }
+        }
+        self.send_at_most(flow, bytes, most);
     }
 
-    fn challenge_bytes(
-        &mut self,
-        message: &Message,
-        flow: &Flow,
-        stale: bool,
-        offered: &[tollgate_sip::digest::Algorithm],
-    ) -> bytes::Bytes {
+    fn challenge_bytes(&mut self, message: &Message, flow: &Flow, stale: bool, offered: &[Algorithm]) -> bytes::Bytes {
         let mut random = [0u8; 6];
         self.tokens.fill(&mut random);
         let nonce = self.house.nonces.mint(self.house.clock.wall(), flow.peer.ip(), random);

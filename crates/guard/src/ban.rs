@@ -175,6 +175,11 @@ impl BanTable {
         over.iter().filter_map(|scope| self.lift(scope)).collect()
     }
 
+    /// Does a ban of exactly this scope hold?
+    pub fn is_in_force(&self, scope: &Scope, now: Wall) -> bool {
+        self.holds(&scope.canonical(), now)
+    }
+
     /// All bans that hold, the newest first.
     pub fn list(&self, now: Wall) -> Vec<&Ban> {
         let mut list: Vec<&Ban> = self.bans.values().filter(|ban| ban.holds(now)).collect();

@@ -30,6 +30,38 @@ impl Scope {
         }
     }
 
+    /// The scope of that kind and subject, as the database keeps them.
+    pub fn read(kind: &str, subject: &str) -> Option<Scope> {
+        let scope = match kind {
+            "ip:port" => Scope::Port(subject.parse().ok()?),
+            "user@ip" => {
+                let (user, ip) = subject.split_once('@')?;
+                Scope::UserAt(UserId(user.parse().ok()?), ip.parse().ok()?)
+            }
+            "ip" => Scope::Ip(subject.parse().ok()?),
+            "net" => Scope::Net(subject.parse().ok()?),
+            _ => return None,
+        };
+        Some(scope.canonical())
+    }
+
+    /// What is banned, as the database keeps it: `192.0.2.1`, `7@192.0.2.1`.
+    pub fn subject(&self) -> String {
+        match self {
+            Scope::UserAt(user, ip) => format!("{}@{ip}", user.0),
+            other => other.to_string(),
+        }
+    }
+
+    /// The address in question; `None` for networks.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Scope::Port(peer) => Some(peer.ip()),
+            Scope::UserAt(_, ip) | Scope::Ip(ip) => Some(*ip),
+            Scope::Net(_) => None,
+        }
+    }
+
     /// Its kind, as `ban list` names it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -48,6 +80,25 @@ impl fmt::Display for Scope {
             Scope::UserAt(user, ip) => write!(f, "user {user} at {ip}"),
             Scope::Ip(ip) => write!(f, "{ip}"),
             Scope::Net(net) => write!(f, "{net}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_back() {
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        let net = "198.51.100.0/24".parse().unwrap();
+        for scope in
+            [Scope::Port(SocketAddr::new(ip, 5060)), Scope::UserAt(UserId(7), ip), Scope::Ip(ip), Scope::Net(net)]
+        {
+            assert_eq!(Scope::read(scope.kind(), &scope.subject()), Some(scope));
+        }
+        for (kind, subject) in [("ip", "here"), ("user@ip", "192.0.2.1"), ("number", "1"), ("ip:port", "192.0.2.1")] {
+            assert_eq!(Scope::read(kind, subject), None, "{kind} {subject}");
         }
     }
 }

@@ -112,6 +112,11 @@ impl<K: Eq + Hash + Clone> Windows<K> {
         }
     }
 
+    /// Forgets what was counted for `key`.
+    pub fn forget(&mut self, key: &K) {
+        self.windows.remove(key);
+    }
+
     /// Drops the windows in which nothing counts any more. Called now and then; costs a look at each.
     pub fn sweep(&mut self, now: Mono) {
         self.windows.retain(|_, window| window.sum(now) > 0);

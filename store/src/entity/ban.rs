@@ -14,6 +14,7 @@ pub struct Model {
     pub created_by: String,
     pub created_at: i64,
     pub expires_at: Option<i64>,
+    pub times: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

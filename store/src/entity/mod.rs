@@ -24,6 +24,7 @@ pub mod fraud_profile;
 pub mod hold;
 pub mod irsf_prefix;
 pub mod irsf_version;
+pub mod known_source;
 pub mod life;
 pub mod line;
 pub mod mark;

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use tollgate_routing::directory::Directory;
 use tollgate_routing::trunk::{Approach, Identified, Ingress, NumberFrom, identify};
 use tollgate_routing::user::User;
-use tollgate_sip::digest::{self, Algorithm, Ask, Credentials, Ha1Set, NonceId, Pick, Verdict};
+use tollgate_sip::digest::{self, Algorithm, Ask, Credentials, Ha1Set, NonceId, Offence, Pick, Verdict};
 use tollgate_sip::header::NameAddr;
 use tollgate_sip::uri::Uri;
 use tollgate_sip::wire::Message;
 use tollgate_types::Flow;
 
+use crate::gate::Note;
 use crate::sip_shard::SipShard;
+
+/// A challenge answered by then never counts against its source.
+const CHALLENGE_ANSWERED_SECS: i64 = 32;
 
 /// A proof that was given, to be counted once by whoever keeps the user.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +70,13 @@ impl SipShard {
         match Credentials::pick(message, directory.domains().realm()) {
             Pick::Found(credentials) => self.judge(message, flow, &directory, &credentials),
             Pick::Unusable(_) => self.stranger(message, flow, &directory),
-            Pick::Absent => {
-                unproven(message, flow, &directory).unwrap_or_else(|| self.stranger(message, flow, &directory))
-            }
+            Pick::Absent => match unproven(message, flow, &directory) {
+                Some(Sender::User { .. } | Sender::Trunk { .. }) if !self.house.gate.takes_unproven(message) => {
+                    Sender::Refused(403)
+                }
+                Some(known) => known,
+                None => self.stranger(message, flow, &directory),
+            },
         }
     }
 
@@ -95,6 +103,11 @@ impl SipShard {
         let ask = Ask { method: &method, request_uri: message.request_uri(), source, now, offered: &offered };
         match digest::verify(&self.house.nonces, credentials, ha1.as_ref(), &ask, &self.house.digest_policy()) {
             Verdict::Accepted { nonce, nc, algorithm } => {
+                // Guessing goes on in vain: a right guess is answered as a wrong one.
+                if user.is_some_and(|user| self.house.gate.is_user_banned(user.id, source)) {
+                    return Sender::Challenge { stale: false, offered: self.offered(None, source) };
+                }
+                self.proven(message, flow, nonce, nc);
                 let Some(user) = user else {
                     return trunk.map_or(Sender::Refused(403), |trunk| enter_by_trunk(message, flow, trunk));
                 };
@@ -108,13 +121,40 @@ impl SipShard {
             Verdict::Refused(offence) => {
                 metrics::counter!("tollgate_auth_failures_total").increment(1);
                 tracing::debug!(source = %flow.peer, ?offence, "credentials were not accepted");
+                if matches!(offence, Offence::WrongPassword | Offence::NotOffered(_)) {
+                    self.house.gate.note(flow, Note::WrongCredentials(user.map(|user| user.id)));
+                }
                 // The same answer whoever is named: what a user is offered may not tell that the user exists.
                 Sender::Challenge { stale: false, offered: self.offered(None, source) }
             }
         }
     }
 
+    /// Counts a proof for its source: an answered challenge was none worth counting, and what it asked for was no probe.
+    fn proven(&self, message: &Message, flow: &Flow, nonce: NonceId, nc: Option<u32>) {
+        let age = self.house.clock.wall().secs() - i64::from(nonce.issued);
+        let answered_challenge = nc.is_none_or(|nc| nc == 1) && age <= CHALLENGE_ANSWERED_SECS;
+        let gate = &self.house.gate;
+        gate.note(flow, Note::Proven { answered_challenge });
+        gate.note(flow, Note::Explained(&user_of(&message.from())));
+        gate.note(flow, Note::Explained(&user_part(message.request_uri())));
+    }
+
+    /// A request without proof: does it try a name or number that is not there?
+    pub(in crate::sip_shard) fn note_probe(&self, message: &Message, flow: &Flow) {
+        let directory = self.house.directory.load();
+        let is_there = |name: &str| {
+            directory.user_named(name, None).is_some()
+                || name.parse::<tollgate_types::E164>().is_ok_and(|number| directory.did(&number).is_some())
+        };
+        let names = [user_of(&message.from()), user_part(message.request_uri())];
+        if let Some(name) = names.iter().find(|name| !name.is_empty() && !is_there(name)) {
+            self.house.gate.note(flow, Note::Probed(name));
+        }
+    }
+
     fn stranger(&mut self, message: &Message, flow: &Flow, directory: &Directory) -> Sender {
+        self.note_probe(message, flow);
         let claimed = user_of(&message.from());
         let user = directory.user_named(&claimed, None);
         Sender::Challenge { stale: false, offered: self.offered(user.map(Arc::as_ref), flow.peer.ip()) }

@@ -68,8 +68,8 @@ impl SipShard {
         let sender = match self.identify(&message, &flow) {
             Sender::User { user, .. } if user.enabled => user,
             Sender::Challenge { stale, offered } => {
-                let response = self.challenge_bytes(&message, &flow, stale, &offered);
-                return self.layer.respond_stateless(key, response, &mut self.out);
+                self.layer.forget(key);
+                return self.challenge(&message, &flow, stale, &offered);
             }
             _ => return self.answer(key, &message, &flow, 403, now),
         };

@@ -6,8 +6,9 @@ use tollgate_types::Wall;
 
 use super::NonceId;
 
-/// Nonces remembered for a user: several devices, each with a few.
-const NONCES_MAX: usize = 32;
+/// Nonces remembered for a user. A phone needs a few; an exchange that answers a fresh challenge for each call needs those of
+/// the last seconds, or it would be challenged again and again. Only right passwords get here.
+const NONCES_MAX: usize = 1024;
 
 /// The counts seen on one nonce: the highest, and which of the 64 up to it. Requests may overtake each other on UDP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,17 +156,25 @@ mod tests {
     #[test]
     fn what_was_forgotten_cannot_be_replayed() {
         let mut book = NonceBook::default();
-        for number in 0..40 {
-            assert_eq!(book.spend(nonce(1000 + i64::from(number), number), Some(1)), NonceUse::Granted);
+        for turn in 0..1100 {
+            assert_eq!(book.spend(nonce(1000 + turn, (turn % 251) as u8), Some(1)), NonceUse::Granted);
         }
         assert_eq!(book.len(), NONCES_MAX);
         assert_eq!(book.spend(nonce(1000, 0), Some(1)), NonceUse::Forgotten);
         assert_eq!(book.spend(nonce(1000, 99), Some(1)), NonceUse::Forgotten);
-        assert_eq!(book.spend(nonce(1039, 39), Some(1)), NonceUse::Replayed);
-        book.expire(Wall::from_secs(1400), Duration::from_secs(300));
+        assert_eq!(book.spend(nonce(2099, 95), Some(1)), NonceUse::Replayed);
+        book.expire(Wall::from_secs(2500), Duration::from_secs(300));
         assert!(book.is_empty());
-        assert_eq!(book.spend(nonce(1039, 39), Some(1)), NonceUse::Forgotten);
-        assert_eq!(book.spend(nonce(1100, 1), Some(1)), NonceUse::Granted);
+        assert_eq!(book.spend(nonce(2099, 95), Some(1)), NonceUse::Forgotten);
+        assert_eq!(book.spend(nonce(2300, 1), Some(1)), NonceUse::Granted);
+    }
+
+    #[test]
+    fn an_exchange_may_answer_a_hundred_challenges_in_a_second() {
+        let mut book = NonceBook::default();
+        for number in 0..100 {
+            assert_eq!(book.spend(nonce(1000, number), Some(1)), NonceUse::Granted, "{number}");
+        }
     }
 
     proptest! {
