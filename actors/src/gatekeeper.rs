@@ -12,6 +12,7 @@ use tollgate_guard::ban::{Ban, BanTable};
 
 use crate::clock::Clock;
 use crate::observe::Observe;
+use crate::supervision::contain;
 
 const MAILBOX: usize = 4096;
 
@@ -43,13 +44,15 @@ impl Actor for Gatekeeper {
 impl Handler<ShutOut> for Gatekeeper {
     type Result = ();
     fn handle(&mut self, shut_out: ShutOut, _: &mut Context<Self>) {
-        let now = self.clock.wall();
-        let mut table = BanTable::clone(&self.table.load());
-        if let Err(full) = table.ban(shut_out.0, now) {
-            tracing::warn!(%full, "a ban was not taken");
-            return;
-        }
-        self.table.store(Arc::new(table));
+        contain("gatekeeper", || {
+            let now = self.clock.wall();
+            let mut table = BanTable::clone(&self.table.load());
+            if let Err(full) = table.ban(shut_out.0, now) {
+                tracing::warn!(%full, "a ban was not taken");
+                return;
+            }
+            self.table.store(Arc::new(table));
+        });
     }
 }
 

@@ -8,12 +8,14 @@
 //! wait (at most [`WAITING_MAX`]) and are tried again. Free and emergency calls go on without a row.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tollgate_billing::hold::HoldKey;
 use tollgate_billing::ledger::{Ask, AskKey, Held, Outcome, What};
@@ -23,9 +25,11 @@ use tollgate_types::{Map, Money, Mono, Rate, Refusal, Rule, Seed};
 
 use crate::alerter::{Alerter, Raise, Severity};
 use crate::call::unavailable;
+use crate::caretaker::Post;
 use crate::clock::Clock;
-use crate::observe::Observe;
+use crate::observe::{NextDeadline, Observe};
 use crate::sip_shard::Tick;
+use crate::supervision::contain;
 
 /// Orders that may wait in the mailbox.
 const MAILBOX: usize = 16_384;
@@ -48,14 +52,18 @@ pub struct Ledger {
     busy: bool,
     /// No transaction before this.
     not_before: Mono,
+    /// So many asks go one by one: in their batch one met a fault.
+    careful: usize,
     /// Calls that went on without a hold row while the database was away.
     unbooked: Map<HoldKey, ()>,
-    alerter: Addr<Alerter>,
+    alerter: Post<Alerter>,
     failing_since: Option<Mono>,
     /// The same for those who only want to know whether.
     failing: Arc<AtomicBool>,
     commits: u64,
     asks: u64,
+    #[cfg(feature = "sabotage")]
+    stalled: bool,
 }
 
 /// Where the books are.
@@ -103,7 +111,15 @@ struct Commit;
 struct Committed {
     book: Box<book::postgres::Book>,
     batch: Vec<Waiting>,
-    result: Result<Vec<Outcome>, String>,
+    result: Result<Vec<Outcome>, Failure>,
+}
+
+/// Why nothing of a transaction was written.
+enum Failure {
+    /// The database did not take it.
+    Away(String),
+    /// A panic of ours.
+    Fault,
 }
 
 /// What the Ledger is made of.
@@ -119,7 +135,7 @@ pub struct LedgerPlans {
     /// For maps.
     pub seed: Seed,
     /// Who is told when the database is away.
-    pub alerter: Addr<Alerter>,
+    pub alerter: Post<Alerter>,
     /// True while it is.
     pub failing: Arc<AtomicBool>,
 }
@@ -180,6 +196,9 @@ impl Ledger {
             begin_at: Mono::NEVER,
             busy: false,
             not_before: Mono::START,
+            careful: 0,
+            #[cfg(feature = "sabotage")]
+            stalled: false,
             unbooked: seed.map(),
             alerter,
             failing_since: None,
@@ -222,6 +241,10 @@ impl Ledger {
     }
 
     fn begin_if_due(&mut self, now: Mono, ctx: &mut Context<Ledger>) {
+        #[cfg(feature = "sabotage")]
+        if self.stalled {
+            return;
+        }
         if !self.busy
             && !self.waiting.is_empty()
             && now >= self.not_before
@@ -235,8 +258,10 @@ impl Ledger {
 
     /// The next batch, in order; who gave up meanwhile is told so.
     fn next_batch(&mut self, now: Mono) -> Vec<Waiting> {
-        let mut batch = Vec::with_capacity(self.waiting.len().min(BATCH_MAX));
-        while batch.len() < BATCH_MAX
+        let most = if self.careful > 0 { 1 } else { BATCH_MAX };
+        self.careful = self.careful.saturating_sub(1);
+        let mut batch = Vec::with_capacity(self.waiting.len().min(most));
+        while batch.len() < most
             && let Some(waiting) = self.waiting.pop_front()
         {
             let gives_up = matches!(waiting.ask.what, What::Hold(_) | What::Extend(_) | What::Credit(_));
@@ -250,7 +275,26 @@ impl Ledger {
         batch
     }
 
-    fn finish(&mut self, batch: Vec<Waiting>, result: Result<Vec<Outcome>, String>, ctx: &mut Context<Ledger>) {
+    /// A transaction met a fault of ours and was rolled back. Its asks go again one by one, and the one that meets it alone
+    /// is turned away: one key is lost, not the Ledger.
+    fn set_apart(&mut self, mut batch: Vec<Waiting>) {
+        metrics::counter!("tollgate_ledger_failures_total").increment(1);
+        if batch.len() > 1 {
+            self.careful = batch.len();
+        } else if let Some(waiting) = batch.pop() {
+            let call = waiting.ask.key.call;
+            tracing::error!(%call, sequence = waiting.ask.key.sequence, "an ask met a fault of ours and is turned away");
+            let text = format!("an ask of call {call} met a fault of ours; what it holds is settled at the next start");
+            self.raise("ledger_fault", Severity::Critical, text);
+            self.turn_away(waiting, "a fault of ours");
+        }
+        for waiting in batch.into_iter().rev() {
+            self.waiting.push_front(waiting);
+        }
+        self.begin_at = if self.waiting.is_empty() { Mono::NEVER } else { Mono::START };
+    }
+
+    fn finish(&mut self, batch: Vec<Waiting>, result: Result<Vec<Outcome>, Failure>, ctx: &mut Context<Ledger>) {
         self.busy = false;
         let now = self.clock.mono();
         match result {
@@ -267,7 +311,8 @@ impl Ledger {
                     self.answer(waiting, outcome);
                 }
             }
-            Err(error) => {
+            Err(Failure::Fault) => self.set_apart(batch),
+            Err(Failure::Away(error)) => {
                 metrics::counter!("tollgate_ledger_failures_total").increment(1);
                 if self.failing_since.is_none() {
                     self.failing_since = Some(now);
@@ -351,7 +396,14 @@ impl Actor for Ledger {
 impl Handler<Order> for Ledger {
     type Result = ();
     fn handle(&mut self, order: Order, ctx: &mut Context<Self>) {
-        self.take(order, ctx);
+        let mut order = Some(order);
+        contain("ledger.order", || order.take().map(|order| self.take(order, ctx)));
+        // What a fault left untouched waits like the rest: no settlement is lost with an event.
+        if let Some(Order { ask, reply }) = order {
+            let begin_by = self.clock.mono();
+            self.begin_at = self.begin_at.min(begin_by);
+            self.waiting.push_back(Waiting { ask, reply, begin_by });
+        }
     }
 }
 
@@ -375,14 +427,20 @@ impl Handler<Commit> for Ledger {
         let asks: Vec<Ask> = batch.iter().map(|waiting| waiting.ask.clone()).collect();
         match &mut self.book {
             Engine::Here(book) => {
-                let result = book.commit(&rules, &asks, wall).map_err(|error| error.to_string());
+                let result = match contain("ledger.commit", || book.commit(&rules, &asks, wall)) {
+                    Some(result) => result.map_err(|error| Failure::Away(error.to_string())),
+                    None => Err(Failure::Fault),
+                };
                 self.finish(batch, result, ctx);
             }
             Engine::There { book, runtime } => {
                 let Some(mut book) = book.take() else { return };
                 let own = ctx.address();
                 runtime.spawn(async move {
-                    let result = book.commit(&rules, &asks, wall).await.map_err(|error| error.to_string());
+                    let result = match AssertUnwindSafe(book.commit(&rules, &asks, wall)).catch_unwind().await {
+                        Ok(result) => result.map_err(|error| Failure::Away(error.to_string())),
+                        Err(_) => Err(Failure::Fault),
+                    };
                     own.do_send(Committed { book, batch, result });
                 });
             }
@@ -415,6 +473,17 @@ impl Handler<IsDrained> for Ledger {
     }
 }
 
+impl Handler<NextDeadline> for Ledger {
+    type Result = Option<Mono>;
+    fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
+        #[cfg(feature = "sabotage")]
+        if self.stalled {
+            return None;
+        }
+        (!self.busy && !self.waiting.is_empty()).then(|| self.begin_at.max(self.not_before))
+    }
+}
+
 impl Handler<Observe> for Ledger {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
@@ -425,5 +494,14 @@ impl Handler<Observe> for Ledger {
             "failing": self.failing_since.is_some(),
             "unbooked": self.unbooked.len(),
         }) as Value)
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Handler<crate::sabotage::Stall> for Ledger {
+    type Result = ();
+    fn handle(&mut self, stall: crate::sabotage::Stall, ctx: &mut Context<Self>) {
+        self.stalled = stall.0;
+        self.begin_if_due(self.clock.mono(), ctx);
     }
 }

@@ -15,12 +15,14 @@
 //! ├ Carrier(trunk)                  address, health, our registration
 //! ├ Ledger                          the one writer of money and call records
 //! ├ Journal                         what is written behind
-//! └ Alerter                         what people are told
+//! ├ Alerter                         what people are told
+//! └ Caretaker                       successors of Alerter, Journal and Raters
 //! ```
 
 pub mod account;
 pub mod alerter;
 pub mod call;
+pub mod caretaker;
 pub mod carrier;
 pub mod clock;
 pub mod edge;
@@ -41,6 +43,8 @@ pub mod registration;
 pub mod relay;
 pub mod relay_loop;
 pub mod resolver;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sip_shard;
 pub mod snapshots;
 pub mod supervision;

@@ -18,6 +18,7 @@ use tollgate_sip::{binding, digest};
 use tollgate_types::Seed;
 
 use crate::alerter::Alerter;
+use crate::caretaker::{Caretaker, Post};
 use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Wires};
 use crate::journal::JournalDoor;
@@ -59,7 +60,9 @@ pub struct Premises {
     /// What is written behind.
     pub journal: JournalDoor,
     /// Who tells people.
-    pub alerter: Addr<Alerter>,
+    pub alerter: Post<Alerter>,
+    /// Who keeps those behind a [`Post`].
+    pub caretaker: Addr<Caretaker>,
     /// Names to addresses.
     pub resolver: Resolver,
     /// What challenges are signed with.
@@ -77,7 +80,7 @@ pub struct Premises {
     /// Who is online.
     pub presence: Presence,
     shards: OnceLock<Shards>,
-    raters: OnceLock<Vec<Addr<Rater>>>,
+    raters: OnceLock<Vec<Post<Rater>>>,
 }
 
 /// How much the node carries.
@@ -135,7 +138,8 @@ pub struct Plans {
     pub relay: RelayHandle,
     pub ledger: LedgerDoor,
     pub journal: JournalDoor,
-    pub alerter: Addr<Alerter>,
+    pub alerter: Post<Alerter>,
+    pub caretaker: Addr<Caretaker>,
     pub resolver: Resolver,
     pub edge_counts: Arc<EdgeCounts>,
     pub calls_max: u64,
@@ -162,6 +166,7 @@ impl Premises {
             ledger: plans.ledger,
             journal: plans.journal,
             alerter: plans.alerter,
+            caretaker: plans.caretaker,
             resolver: plans.resolver,
             edge_counts: plans.edge_counts,
             trunks: TrunkBoard::new(plans.seed.child(0x7472)),
@@ -174,7 +179,7 @@ impl Premises {
     }
 
     /// The shards and their raters move in, once.
-    pub fn move_in(&self, shards: Shards, raters: Vec<Addr<Rater>>) {
+    pub fn move_in(&self, shards: Shards, raters: Vec<Post<Rater>>) {
         let first = self.shards.set(shards).is_ok() && self.raters.set(raters).is_ok();
         assert!(first, "a house is moved into once");
     }
@@ -185,7 +190,7 @@ impl Premises {
     }
 
     /// The rater of a shard.
-    pub fn rater(&self, shard: u16) -> &Addr<Rater> {
+    pub fn rater(&self, shard: u16) -> &Post<Rater> {
         let raters = self.raters.get().expect("nobody asks before the raters have moved in");
         &raters[usize::from(shard) % raters.len()]
     }

@@ -1,4 +1,4 @@
-//! What runs beside the actors: the clock's tick, the node's heartbeat, the calendar laid out anew.
+//! What runs beside the actors: a life of this node, the clock's tick, the end of all calls.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,27 +7,19 @@ use std::time::Duration;
 
 use actix::Addr;
 use tollgate_actors::call::Tell;
+use tollgate_actors::caretaker::Post;
 use tollgate_actors::journal::Journal;
 use tollgate_actors::ledger::Ledger;
-use tollgate_actors::ops::Ops;
+use tollgate_actors::observe::NextDeadline;
 use tollgate_actors::premises::Premises;
 use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
-use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::Cause;
 use tollgate_call::Event;
 use tollgate_store::nodes::{self, Life};
-use tollgate_store::{Engine, Store, bans, ledger, registrations};
+use tollgate_store::{Engine, Store};
+use tollgate_types::Mono;
 
 use super::NoStart;
-
-/// A proof of life a second.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How often it is asked whether a load test is over.
-const PROFILE: Duration = Duration::from_secs(60);
-/// How often the daily anchor and the prunings are looked after.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
-/// How often other nodes' orphans are looked for.
-const ORPHANS: Duration = Duration::from_secs(15);
 
 /// Begins a life of this node. On a shared database a life that ended less than a few seconds ago still counts as running,
 /// so after a crash this waits for it.
@@ -54,119 +46,55 @@ pub async fn begin_life(store: &Store, data_dir: &Path) -> Result<Life, NoStart>
     }
 }
 
-/// Drives every wheel.
-pub fn tick(
-    runtime: &tokio::runtime::Runtime,
-    house: &Arc<Premises>,
-    ledger: &Addr<Ledger>,
-    journal: &Addr<Journal>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (house, ledger, journal, stop) = (house.clone(), ledger.clone(), journal.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(TICK);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            let now = Tick(house.clock.mono());
-            for shard in house.shards().all() {
-                let _ = shard.try_send(now);
-            }
-            let _ = ledger.try_send(now);
-            let _ = journal.try_send(now);
-        }
-    });
+/// Drives everybody who lives by ticks.
+#[derive(Clone)]
+pub struct Metronome {
+    /// Whose time it is, and where the shards are.
+    pub house: Arc<Premises>,
+    /// The Ledger.
+    pub ledger: Addr<Ledger>,
+    /// The Journal.
+    pub journal: Post<Journal>,
 }
 
-/// Proves that this node lives, each second by the database's clock; and settles what dead nodes left.
-pub fn heartbeat(
-    runtime: &tokio::runtime::Runtime,
-    store: &Store,
-    life: &Life,
-    house: &Arc<Premises>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (beat_store, beat_life, beat_stop) = (store.clone(), life.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(HEARTBEAT);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        while !beat_stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = nodes::heartbeat(&beat_store, &beat_life).await {
-                tracing::warn!(%error, "the node's proof of life was not written");
-            }
+impl Metronome {
+    /// It is now. Who has no room for a tick gets the next one.
+    pub fn tick(&self) {
+        let now = Tick(self.house.clock.mono());
+        for shard in self.house.shards().all() {
+            let _ = shard.try_send(now);
         }
-    });
-    if store.engine() == Engine::Postgres {
-        let (store, life, house, stop) = (store.clone(), life.clone(), house.clone(), stop.clone());
+        let _ = self.ledger.try_send(now);
+        let _ = self.journal.try_send(now);
+        let _ = self.house.caretaker.try_send(now);
+    }
+
+    /// Until when nobody needs a tick.
+    pub async fn next_deadline(&self) -> Option<Mono> {
+        let mut deadlines = Vec::new();
+        for shard in self.house.shards().all() {
+            deadlines.push(shard.send(NextDeadline).await);
+        }
+        deadlines.push(self.ledger.send(NextDeadline).await);
+        if let Some(journal) = self.journal.addr() {
+            deadlines.push(journal.send(NextDeadline).await);
+        }
+        deadlines.push(self.house.caretaker.send(NextDeadline).await);
+        deadlines.into_iter().filter_map(|deadline| deadline.ok().flatten()).min()
+    }
+
+    /// Ticks by the machine's clock until the platform closes.
+    pub fn run(self, runtime: &tokio::runtime::Runtime, stop: &Arc<AtomicBool>) {
+        let stop = stop.clone();
         runtime.spawn(async move {
-            let mut every = tokio::time::interval(ORPHANS);
+            let mut every = tokio::time::interval(TICK);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             while !stop.load(Ordering::Relaxed) {
                 every.tick().await;
-                if let Err(error) = super::recovery::settle_dead_nodes(&store, &life, &house).await {
-                    tracing::warn!(%error, "dead nodes were not looked for");
-                }
+                self.tick();
             }
         });
     }
-}
-
-/// Time lines reach a few days ahead: before they end they are laid out anew.
-pub fn lay_out_time(
-    runtime: &tokio::runtime::Runtime,
-    snapshots: Arc<Snapshots>,
-    house: &Arc<Premises>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (house, stop) = (house.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(Snapshots::LAY_OUT_EVERY);
-        every.tick().await;
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = snapshots.refresh_prices(&house).await {
-                tracing::warn!(%error, "prices were not read anew");
-            }
-        }
-    });
-}
-
-/// A profile that takes protections away ends by itself.
-pub fn watch_profile(runtime: &tokio::runtime::Runtime, ops: Arc<Ops>, stop: &Arc<AtomicBool>) {
-    let stop = stop.clone();
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(PROFILE);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = ops.end_loadtest().await {
-                tracing::warn!(%error, "the profile was not looked at");
-            }
-        }
-    });
-}
-
-/// Takes the daily anchor of the books, and forgets registrations and bans that are over.
-pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, stop: &Arc<AtomicBool>) {
-    let (store, stop) = (store.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(HOUSEKEEPING);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = tidy_up(&store).await {
-                tracing::warn!(%error, "the hourly housekeeping was not done; it is tried again");
-            }
-        }
-    });
-}
-
-async fn tidy_up(store: &Store) -> Result<(), tollgate_store::Error> {
-    if ledger::anchor(store).await? {
-        tracing::info!("the books were anchored for the day");
-    }
-    let now = store.now().await?;
-    registrations::prune(store, now).await?;
-    bans::prune(store, now).await?;
-    Ok(())
 }
 
 /// Ends every call; each side gets its BYE.

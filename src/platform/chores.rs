@@ -1,0 +1,112 @@
+//! What is looked after now and then: the proof of life, the calendar laid out anew, what is over forgotten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tollgate_actors::ops::Ops;
+use tollgate_actors::premises::Premises;
+use tollgate_actors::snapshots::Snapshots;
+use tollgate_store::nodes::{self, Life};
+use tollgate_store::{Engine, Store, bans, ledger, registrations};
+
+/// One thing to look after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// Proves that this node lives, by the database's clock.
+    Heartbeat,
+    /// Settles what dead nodes left.
+    Orphans,
+    /// Time lines reach a few days ahead: before they end they are laid out anew.
+    TimeLines,
+    /// A profile that takes protections away ends by itself.
+    Profile,
+    /// Takes the daily anchor of the books, and forgets registrations and bans that are over.
+    Housekeeping,
+}
+
+/// Whoever does the chores.
+pub struct Steward {
+    /// Where things are written.
+    pub store: Store,
+    /// This node's life.
+    pub life: Life,
+    /// The house.
+    pub house: Arc<Premises>,
+    /// Reads prices anew.
+    pub snapshots: Arc<Snapshots>,
+    /// Ends the profile.
+    pub ops: Arc<Ops>,
+}
+
+impl Chore {
+    /// Those of a node on this database.
+    pub fn of(engine: Engine) -> impl Iterator<Item = Chore> {
+        let all = [Chore::Heartbeat, Chore::Orphans, Chore::TimeLines, Chore::Profile, Chore::Housekeeping];
+        all.into_iter().filter(move |chore| *chore != Chore::Orphans || engine == Engine::Postgres)
+    }
+
+    /// How often.
+    pub fn every(self) -> Duration {
+        match self {
+            Chore::Heartbeat => Duration::from_secs(1),
+            Chore::Orphans => Duration::from_secs(15),
+            Chore::TimeLines => Snapshots::LAY_OUT_EVERY,
+            Chore::Profile => Duration::from_secs(60),
+            Chore::Housekeeping => Duration::from_secs(3600),
+        }
+    }
+
+    fn begins_at_once(self) -> bool {
+        self != Chore::TimeLines
+    }
+}
+
+impl Steward {
+    /// Does a chore once. What fails is said, and tried again next time.
+    pub async fn attend(&self, chore: Chore) {
+        let done = match chore {
+            Chore::Heartbeat => {
+                nodes::heartbeat(&self.store, &self.life).await.map(drop).map_err(|error| error.to_string())
+            }
+            Chore::Orphans => {
+                let settled = super::recovery::settle_dead_nodes(&self.store, &self.life, &self.house).await;
+                settled.map_err(|error| error.to_string())
+            }
+            Chore::TimeLines => self.snapshots.refresh_prices(&self.house).await.map_err(|error| error.to_string()),
+            Chore::Profile => self.ops.end_loadtest().await.map_err(|error| error.to_string()),
+            Chore::Housekeeping => tidy_up(&self.store).await.map_err(|error| error.to_string()),
+        };
+        if let Err(error) = done {
+            tracing::warn!(?chore, error, "a chore was not done; it is tried again");
+        }
+    }
+
+    /// Does every chore in its time, each in a task of its own, until the platform closes.
+    pub fn attend_all(self: &Arc<Self>, runtime: &tokio::runtime::Runtime, stop: &Arc<AtomicBool>) {
+        for chore in Chore::of(self.store.engine()) {
+            let (steward, stop) = (self.clone(), stop.clone());
+            runtime.spawn(async move {
+                let mut every = tokio::time::interval(chore.every());
+                every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+                if !chore.begins_at_once() {
+                    every.tick().await;
+                }
+                while !stop.load(Ordering::Relaxed) {
+                    every.tick().await;
+                    steward.attend(chore).await;
+                }
+            });
+        }
+    }
+}
+
+async fn tidy_up(store: &Store) -> Result<(), tollgate_store::Error> {
+    if ledger::anchor(store).await? {
+        tracing::info!("the books were anchored for the day");
+    }
+    let now = store.now().await?;
+    registrations::prune(store, now).await?;
+    bans::prune(store, now).await?;
+    Ok(())
+}
