@@ -1,0 +1,39 @@
+//! Thousands of calls come and go, and nothing stays.
+
+use crate::agent::State;
+use crate::house::{minutes, secs, story};
+
+#[test]
+fn ten_thousand_short_calls_leave_nothing_behind() {
+    // A phone answers a challenge for each; a user has so many under way.
+    const AT_ONCE: usize = 25;
+    story(async |house| {
+        house.deck("retail", "49,0.60,1,1").await;
+        let carrier = house.carrier("carrier", "").await;
+        house.person(carrier).forgetful = true;
+        let anna = house
+            .phone("anna", "--deck retail --prepaid --credit 5000.00 --dynamic-baseline 5000 --max-lines 50")
+            .await;
+        for _ in 0..10_000 / AT_ONCE {
+            let lines: Vec<usize> = (0..AT_ONCE).map(|_| house.person(anna).invite("4930123456")).collect();
+            house.exchange().await;
+            if let State::Refused(status) = house.person(anna).lines[lines[AT_ONCE - 1]].state {
+                panic!("{status}: {:?}", house.records().await.first());
+            }
+            let up = lines.iter().filter(|line| house.person(anna).lines[**line].state == State::Up).count();
+            assert_eq!(up, AT_ONCE);
+            house.advance(secs(2)).await;
+            for line in lines {
+                house.person(anna).hang_up(line);
+            }
+            house.exchange().await;
+            house.person(anna).lines.clear();
+            // A port rests for a minute before the next call gets it.
+            house.advance(secs(1)).await;
+        }
+        house.advance(minutes(2)).await;
+        assert_eq!(house.person(carrier).answered, 10_000);
+        assert_eq!(house.left_behind().await, Vec::<String>::new());
+        assert_eq!(house.balance("anna").await, "4800.000000");
+    });
+}
