@@ -5,6 +5,7 @@
 
 mod chores;
 mod first_start;
+mod follow;
 mod ground;
 mod idle;
 mod layout;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tollgate_actors::alerter::Alerter;
+use tollgate_actors::aside::Aside;
 use tollgate_actors::caretaker::{Caretaker, Confide, Post};
 use tollgate_actors::carrier::Changed;
 use tollgate_actors::clock::Clock;
@@ -31,6 +33,7 @@ use tollgate_actors::premises::{Plans, Premises};
 use tollgate_actors::resolver::Resolver;
 use tollgate_actors::snapshots::Snapshots;
 use tollgate_actors::tuning::Tuned;
+use tollgate_actors::watcher::{MoveIn, Watcher};
 use tollgate_guard::ban::BanTable;
 use tollgate_store::Store;
 use tollgate_store::nodes::{self, Life};
@@ -80,7 +83,8 @@ pub struct Platform {
 impl Platform {
     /// Everybody moves in; what an earlier life left is settled; then the network is read. Within an actix system.
     pub async fn open(config: &Config, prepared: Prepared) -> Result<Platform, NoStart> {
-        let Prepared { ground, life, network, values, directory, prices, book, media, most_sockets, idle } = prepared;
+        let Prepared { ground, life, network, values, directory, prices, book, spool, media, most_sockets, idle } =
+            prepared;
         let Ground { lock, runtime, store, snapshots, seed, clock, first } = ground;
         let bound = network.bound.clone();
         let mut threads = Threads::new(idle.is_some());
@@ -90,21 +94,28 @@ impl Platform {
                 "no route carries emergency calls yet: tollgate route add --emergency --prefix 112 --trunk NAME".into(),
             );
         }
+        let aside = Aside::new(runtime.handle().clone());
         let caretaker = Caretaker::open(clock.clone());
         let alerter = Alerter::open(clock.clone(), seed.child(11), caretaker.clone());
         caretaker.do_send(Confide(alerter.clone()));
         let plans = LedgerPlans {
             book,
-            runtime: runtime.handle().clone(),
+            aside: aside.clone(),
             rules: snapshots.rules.clone(),
             clock: clock.clone(),
             seed: seed.child(12),
+            spool,
             alerter: alerter.clone(),
             failing: Arc::default(),
         };
         let ledger = Ledger::open(plans, threads.for_ledger().as_ref());
-        let journal =
-            Journal::open(store.clone(), runtime.handle().clone(), clock.clone(), seed.child(13), caretaker.clone());
+        let journal = Journal::open(store.clone(), aside.clone(), clock.clone(), seed.child(13), caretaker.clone());
+        let watched = store.clone();
+        let suspected = on(&runtime, async move {
+            let now = watched.now().await?;
+            Ok((tollgate_store::fraud::profiles(&watched).await?, tollgate_store::fraud::bans(&watched, now).await?))
+        });
+        let watcher = Watcher::open(store.clone(), aside.clone(), clock.clone(), seed.child(18), suspected.await?);
         let transports: Vec<Transport> = [Transport::Udp, Transport::Tcp]
             .into_iter()
             .filter(|transport| bound.iter().any(|(kind, _)| kind == transport))
@@ -124,12 +135,14 @@ impl Platform {
             relay: media.handle(),
             ledger: ledger.clone(),
             journal: JournalDoor(journal.clone()),
+            watcher: watcher.clone(),
             alerter,
             caretaker: caretaker.clone(),
             resolver,
             edge_counts: Arc::default(),
             calls_max: most_sockets as u64 / SOCKETS_A_CALL,
         }));
+        watcher.addr.do_send(MoveIn(house.clone()));
         let (shards, raters) = threads.open_shards(config, &house, seed);
         house.move_in(shards.clone(), raters);
         let snapshots = Arc::new(snapshots);
@@ -149,7 +162,7 @@ impl Platform {
             snapshots: snapshots.clone(),
             ops: ops.clone(),
         });
-        let steps = idle.map(|idle| Steps::new(idle, metronome.clone(), steward.clone()));
+        let steps = idle.map(|idle| Steps::new(idle, metronome.clone(), steward.clone(), aside));
         if steps.is_none() {
             metronome.run(&runtime, &stop);
         }
@@ -158,9 +171,11 @@ impl Platform {
             (store.clone(), snapshots.clone(), house.clone(), life.clone(), ops.clone());
         let more = on(&runtime, async move {
             snaps.log_in_to_trunks(&living).await?;
+            recovery::bring_what_was_spooled(&living).await?;
             recovery::settle_earlier_lives(&there, &this_life, &living).await?;
             recovery::remember_registrations(&there, &living).await?;
-            if first { first_start::furnish(&there, &asked).await } else { Ok(Vec::new()) }
+            tollgate_actors::recall::last_hour(&there, &living, living.clock.wall()).await?;
+            if first { first_start::furnish(&there, &asked, snaps.currency).await } else { Ok(Vec::new()) }
         });
         news.extend(more.await?);
 
@@ -250,7 +265,8 @@ impl Platform {
                 && match self.journal.addr() {
                     Some(journal) => journal.send(IsWritten).await.unwrap_or(true),
                     None => true,
-                };
+                }
+                && self.house.watcher.addr.send(IsWritten).await.unwrap_or(true);
             if drained {
                 break;
             }

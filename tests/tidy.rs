@@ -69,22 +69,25 @@ const DO_SEND: &[(&str, &str)] = &[
     ("actors/src/ip_limiter.rs", "news of its own life, answers to its shard"),
     ("actors/src/journal.rs", "a batch's end, told to itself"),
     ("actors/src/ledger.rs", "a commit's end, told to itself; its queue is capped before"),
+    ("actors/src/ledger/door.rs", "facts, counted on their way and spooled beyond a bound"),
     ("actors/src/media_leg.rs", "what the relay answered it"),
     ("actors/src/placement.rs", "the end of a connection, told once to each user with a device registered by it"),
     ("actors/src/registration.rs", "news of its own life"),
     ("actors/src/sip_shard/call_book.rs", "timers of calls that exist, from the wheel"),
     ("actors/src/sip_shard/orders.rs", "what an operator changed of a trunk"),
     ("actors/src/snapshots.rs", "what an operator changed of a trunk"),
-    ("src/platform.rs", "each trunk's carrier, once at the start"),
+    ("src/platform.rs", "each trunk's carrier and the house's own, once at the start"),
     ("src/platform/recovery.rs", "remembered bindings, once at the start"),
     ("src/platform/workers.rs", "the last order to calls when the platform closes"),
     ("actors/src/sip_shard/front.rs", "the first message of a call that was admitted"),
     ("actors/src/undertaker.rs", "the last orders of a call that died"),
     ("actors/src/user_limiter.rs", "news of its own life, answers to its shard"),
+    ("actors/src/watcher.rs", "a batch's end, told to itself"),
 ];
 
 /// Files that wait by the wall clock, each with the reason.
 const SLEEPERS: &[(&str, &str)] = &[
+    ("tests/peers/wire.rs", "a wire under test is looked at for new connections"),
     ("tests/peers/server.rs", "polls programs that cannot tell us when they are ready"),
     ("actors/examples/relay_cpu.rs", "a load of packets at a rate, for a measurement"),
     ("actors/src/relay_loop.rs", "a poll that fails must not spin a media thread"),
@@ -97,7 +100,10 @@ const SLEEPERS: &[(&str, &str)] = &[
 ];
 
 /// Files outside store and migrations that name a table or speak SQL, each with the reason.
-const SQL_SPEAKERS: &[(&str, &str)] = &[("tests/peers/books.rs", "plays the intruder with the sqlite3 program")];
+const SQL_SPEAKERS: &[(&str, &str)] = &[
+    ("tests/peers/books.rs", "plays the intruder with the sqlite3 program"),
+    ("tests/peers/away.rs", "sits on the write lock with the sqlite3 program"),
+];
 
 /// Where no float may be: every room in which an amount or a rate passes.
 const NO_FLOATS: &[&str] = &[

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::Value;
-use tollgate_billing::ledger::{AskKey, Outcome};
+use tollgate_billing::ledger::{AskKey, Outcome, What};
 use tollgate_call::{Action, Event, MediaOrder, Note, Query, Target};
 use tollgate_media::Leg as Side;
 use tollgate_sip::transaction::ServerKey;
@@ -197,7 +197,7 @@ impl Line {
     fn plan(&mut self, query: Query, ask: Box<tollgate_call::PlanAsk>, own: &Addr<Call>) {
         let account = ask.payer.account();
         self.payer = account.and_then(|account| Some((account, self.house.directory.load().account(account)?.owner?)));
-        let plan = PlanCall { query, ask, reply: own.clone() };
+        let plan = PlanCall { call: self.core.id(), query, ask, reply: own.clone() };
         if let Err(SendError::Full(plan) | SendError::Closed(plan)) = self.house.rater(self.core.shard()).try_send(plan)
         {
             let admission = Box::new(rater::overloaded(&plan.ask));
@@ -213,7 +213,8 @@ impl Line {
                 shards.of_user(*user).try_send(Locate { query, user: *user, reply: Asker::Call(own.clone()) }).is_ok()
             }
             Target::Trunk { trunk, number, .. } => {
-                let most = self.house.directory.load().egress(*trunk).and_then(|trunk| trunk.max_lines);
+                let peak = self.house.prices.load().is_peak(self.house.clock.wall());
+                let most = self.house.directory.load().egress(*trunk).and_then(|trunk| trunk.lines(peak));
                 self.trunk_line = self.house.trunks.record(*trunk).take_line(most);
                 let find = carrier::Find { query, trunk: *trunk, number: number.clone(), reply: own.clone() };
                 self.trunk_line.is_some() && shards.of_trunk(*trunk).try_send(find).is_ok()
@@ -225,6 +226,17 @@ impl Line {
     }
 
     fn ask(&mut self, ask: tollgate_billing::ledger::Ask, own: &Addr<Call>) {
+        match &ask.what {
+            What::Settle(settle) => {
+                self.house.watcher.ended(&settle.cdr, &self.house);
+                // Before the books can know of it, so that their figure never lacks what is added here.
+                if let (Some(trunk), Some(at)) = (settle.cdr.trunk_out_id, settle.cdr.answered_at) {
+                    self.house.trunks.talked(trunk, at, settle.cdr.talk_ms);
+                }
+            }
+            What::Record(cdr) => self.house.watcher.ended(cdr, &self.house),
+            _ => {}
+        }
         let order = LedgerOrder { ask, reply: Some(own.clone().recipient()) };
         let Some((account, owner)) = self.payer else { return self.house.ledger.order(order) };
         let enquiry = Enquiry { account, letter: Letter::new(order, &self.house.ledger), caller: own.clone() };

@@ -1,19 +1,19 @@
 //! What is written behind: bindings, so that devices are found again after a restart.
 //!
-//! Kept by the [`Caretaker`]. Holds what is not written yet, one row a binding, the latest word wins; writes it once a second on
-//! the database's runtime. Wakes on [`Written`] and [`Tick`]. After a crash of the process at most the last second is lost,
+//! Kept by the [`Caretaker`]. Holds what is not written yet, one row a binding, the latest word wins; writes it once a second,
+//! aside. Wakes on [`Written`] and [`Tick`]. After a crash of the process at most the last second is lost,
 //! and phones register again by themselves.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 use tollgate_sip::binding::Binding;
 use tollgate_store::Store;
 use tollgate_store::registrations::{self, Row};
 use tollgate_types::{Map, Mono, Seed, UserId, Wall};
 
+use crate::aside::Aside;
 use crate::caretaker::{Bequest, Caretaker, Post};
 use crate::clock::Clock;
 use crate::observe::{NextDeadline, Observe};
@@ -38,11 +38,9 @@ pub struct Pages {
     post: Post<Journal>,
     clock: Clock,
     store: Store,
-    runtime: tokio::runtime::Handle,
+    aside: Aside,
     waiting: Map<(UserId, u32), Word>,
     busy: bool,
-    /// Who waits until no write is under way.
-    resting: Vec<oneshot::Sender<()>>,
     next: Mono,
     dropped: u64,
 }
@@ -113,17 +111,9 @@ impl Written {
 
 impl Journal {
     /// Starts it on the current thread, in the care of `caretaker`.
-    pub fn open(
-        store: Store,
-        runtime: tokio::runtime::Handle,
-        clock: Clock,
-        seed: Seed,
-        caretaker: Addr<Caretaker>,
-    ) -> Post<Journal> {
+    pub fn open(store: Store, aside: Aside, clock: Clock, seed: Seed, caretaker: Addr<Caretaker>) -> Post<Journal> {
         let (post, waiting, next) = (Post::empty(), seed.map(), clock.mono() + PAUSE);
-        let resting = Vec::new();
-        let pages =
-            Pages { post: post.clone(), clock, store, runtime, waiting, busy: false, resting, next, dropped: 0 };
+        let pages = Pages { post: post.clone(), clock, store, aside, waiting, busy: false, next, dropped: 0 };
         pages.succeed(caretaker);
         post
     }
@@ -135,7 +125,6 @@ impl Bequest for Pages {
     fn succeed(mut self, caretaker: Addr<Caretaker>) {
         // The end of a write that is under way may have been told to the dead.
         self.busy = false;
-        self.resting.clear();
         let post = self.post.clone();
         post.fill(Journal::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
@@ -172,7 +161,7 @@ impl Pages {
         let batch: Vec<_> =
             keys.into_iter().filter_map(|key| self.waiting.remove(&key).map(|word| (key, word))).collect();
         let (store, post) = (self.store.clone(), self.post.clone());
-        self.runtime.spawn(async move {
+        self.aside.spawn(async move {
             let changes: Vec<registrations::Change> = batch
                 .iter()
                 .map(|((user, number), word)| match word {
@@ -230,9 +219,6 @@ impl Handler<Flushed> for Journal {
     type Result = ();
     fn handle(&mut self, flushed: Flushed, _: &mut Context<Self>) {
         self.0.busy = false;
-        for waits in self.0.resting.drain(..) {
-            let _ = waits.send(());
-        }
         match flushed.failed {
             Some(error) => {
                 tracing::warn!(%error, "registrations are not written; they are tried again");
@@ -252,26 +238,6 @@ impl Handler<IsWritten> for Journal {
     fn handle(&mut self, _: IsWritten, _: &mut Context<Self>) -> bool {
         self.0.flush();
         self.0.waiting.is_empty() && !self.0.busy
-    }
-}
-
-/// Answers once no write is under way: true if none was. Asked by whoever moves the time by hand.
-#[derive(Clone, Copy, Message)]
-#[rtype(result = "bool")]
-pub struct AtRest;
-
-impl Handler<AtRest> for Journal {
-    type Result = ResponseFuture<bool>;
-    fn handle(&mut self, _: AtRest, _: &mut Context<Self>) -> ResponseFuture<bool> {
-        if !self.0.busy {
-            return Box::pin(std::future::ready(true));
-        }
-        let (written, told) = oneshot::channel();
-        self.0.resting.push(written);
-        Box::pin(async move {
-            let _ = told.await;
-            false
-        })
     }
 }
 

@@ -15,12 +15,15 @@
 //! ├ Carrier(trunk)                  address, health, our registration
 //! ├ Ledger                          the one writer of money and call records
 //! ├ Journal                         what is written behind
+//! ├ Watcher                         callers and accounts that are suspected
 //! ├ Alerter                         what people are told
 //! └ Caretaker                       successors of Alerter, Journal and Raters
 //! ```
 
 pub mod account;
 pub mod alerter;
+pub mod analysis;
+pub mod aside;
 pub mod call;
 pub mod caretaker;
 pub mod carrier;
@@ -33,12 +36,14 @@ pub mod ledger;
 pub mod media_leg;
 pub mod observe;
 pub mod ops;
+pub mod pace;
 pub mod pending;
 pub mod placement;
 pub mod premises;
 pub mod presence;
 pub mod price_book;
 pub mod rater;
+pub mod recall;
 pub mod registration;
 pub mod relay;
 pub mod relay_loop;
@@ -48,7 +53,9 @@ pub mod sabotage;
 pub mod sip_shard;
 pub mod snapshots;
 pub mod supervision;
+pub mod suspicions;
 pub mod trunk_board;
 pub mod tuning;
 pub mod undertaker;
 pub mod user_limiter;
+pub mod watcher;

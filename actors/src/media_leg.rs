@@ -24,6 +24,8 @@ use crate::supervision::LastWord;
 
 /// How often a leg looks whether its party is still heard.
 pub const LOOK: Duration = Duration::from_secs(5);
+/// Both sides unheard for this long: from then on nothing proves that anybody talks.
+const QUIET: Duration = Duration::from_secs(5);
 const MAILBOX: usize = 32;
 
 /// See the module.
@@ -35,6 +37,8 @@ pub struct MediaLeg {
     /// How it stands with the call, and since when; `None` until something was agreed on.
     watching: Option<(Manner, Mono)>,
     reported: bool,
+    /// The call was told that neither is heard; only side A tells.
+    is_quiet: bool,
     _last_word: LastWord,
 }
 
@@ -171,7 +175,7 @@ impl MediaLeg {
         MediaLeg::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let _last_word = LastWord::new("media leg", format!("{side:?}"), &house.alerter);
-            MediaLeg { side, shared, house, call, watching: None, reported: false, _last_word }
+            MediaLeg { side, shared, house, call, watching: None, reported: false, is_quiet: false, _last_word }
         })
     }
 
@@ -188,6 +192,21 @@ impl MediaLeg {
         match self.watching?.0 {
             Manner::Talk => tuned.media_timeout,
             Manner::Hold => tuned.media_timeout_on_hold,
+        }
+    }
+}
+
+impl MediaLeg {
+    /// Tells the call when neither side is heard any more, and when one is again.
+    fn tell_quiet(&mut self, now: Mono) {
+        let talking = self.watching.filter(|(manner, _)| *manner == Manner::Talk);
+        let since = talking.and_then(|(_, expected)| {
+            let heard = SIDES.iter().filter_map(|side| self.shared.leg(*side).last_packet()).max();
+            let heard = heard.unwrap_or(Mono::START).max(expected);
+            (now.since(heard) >= QUIET).then_some(heard)
+        });
+        if since.is_some() != self.is_quiet && self.call.try_send(Tell(Event::MediaQuiet { since })).is_ok() {
+            self.is_quiet = since.is_some();
         }
     }
 }
@@ -216,6 +235,9 @@ impl Handler<Wake> for MediaLeg {
             let news = Event::MediaSilent { side: self.side, on_hold, patience };
             self.reported || self.call.try_send(Tell(news)).is_ok()
         });
+        if self.side == Side::A {
+            self.tell_quiet(now);
+        }
     }
 }
 

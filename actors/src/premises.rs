@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Wires};
 use crate::journal::JournalDoor;
 use crate::ledger::LedgerDoor;
+use crate::pace::Pace;
 use crate::pending::PendingCalls;
 use crate::placement::{CallIds, Shards};
 use crate::presence::Presence;
@@ -32,6 +33,7 @@ use crate::relay::RelayHandle;
 use crate::resolver::Resolver;
 use crate::trunk_board::TrunkBoard;
 use crate::tuning::Tuned;
+use crate::watcher::WatcherDoor;
 
 /// See the module.
 pub struct Premises {
@@ -59,6 +61,8 @@ pub struct Premises {
     pub ledger: LedgerDoor,
     /// What is written behind.
     pub journal: JournalDoor,
+    /// Who watches how calls go.
+    pub watcher: WatcherDoor,
     /// Who tells people.
     pub alerter: Post<Alerter>,
     /// Who keeps those behind a [`Post`].
@@ -75,6 +79,8 @@ pub struct Premises {
     pub pending: Arc<PendingCalls>,
     /// Live calls, and how many there may be.
     pub load: Load,
+    /// How fast calls begin.
+    pub pace: Pace,
     /// How each egress trunk is.
     pub trunks: TrunkBoard,
     /// Who is online.
@@ -138,6 +144,7 @@ pub struct Plans {
     pub relay: RelayHandle,
     pub ledger: LedgerDoor,
     pub journal: JournalDoor,
+    pub watcher: WatcherDoor,
     pub alerter: Post<Alerter>,
     pub caretaker: Addr<Caretaker>,
     pub resolver: Resolver,
@@ -165,6 +172,7 @@ impl Premises {
             relay: plans.relay,
             ledger: plans.ledger,
             journal: plans.journal,
+            watcher: plans.watcher,
             alerter: plans.alerter,
             caretaker: plans.caretaker,
             resolver: plans.resolver,
@@ -173,6 +181,7 @@ impl Premises {
             presence: Presence::new(plans.seed.child(0x7072)),
             pending: Arc::new(PendingCalls::new(plans.seed.child(0x7065))),
             load: Load::new(plans.calls_max),
+            pace: Pace::new(plans.seed.child(0x7061)),
             shards: OnceLock::new(),
             raters: OnceLock::new(),
         }

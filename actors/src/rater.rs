@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::{Value, json};
-use tollgate_call::admission::{self, Facts};
+use tollgate_call::admission::{self, Facts, Load};
 use tollgate_call::{Admission, Event, PlanAsk, Query};
-use tollgate_types::{Mono, Refusal, Rule, UserId, Wall};
+use tollgate_types::{CallId, Mono, Refusal, Rule, UserId, Wall};
 
 use crate::call::{Call, Tell};
 use crate::caretaker::{Bequest, Caretaker, Post};
@@ -37,11 +37,13 @@ pub struct Desk {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PlanCall {
-    /// The call's question.
+    /// The call.
+    pub call: CallId,
+    /// Its question.
     pub query: Query,
     /// What it wants.
     pub ask: Box<PlanAsk>,
-    /// The call.
+    /// Where the answer goes.
     pub reply: Addr<Call>,
 }
 
@@ -70,17 +72,20 @@ impl Bequest for Desk {
     }
 }
 
-/// The verdict over today's snapshots; without side effects, so `explain` asks it as well. `devices` tells how many devices a
-/// user has, where that is known.
-pub fn judge(
+/// The verdict over today's snapshots. `call` is remembered by the fraud score as it is judged, so that of calls that begin together
+/// each sees those before it. `devices` tells how many devices a user has, where that is known.
+fn judge(
     house: &Premises,
+    call: CallId,
     ask: &PlanAsk,
     devices: &dyn Fn(UserId) -> Option<usize>,
+    load: Load,
     at: (Mono, Wall),
     draw: u64,
 ) -> Admission {
     let (directory, values) = (house.directory.load(), house.settings.load());
     let (prices, tuned) = (house.prices.load(), house.tuned.load());
+    let suspicions = &house.watcher.board;
     let facts = Facts {
         directory: &directory,
         values: &values,
@@ -89,8 +94,16 @@ pub fn judge(
         rates: &prices.rates,
         currency: prices.currency,
         peak: prices.is_peak(at.1),
+        offpeak: &|zone| prices.calendar.is_offpeak(zone, at.1),
+        load,
         health: &|trunk| house.trunks.health(trunk),
         devices,
+        caller_ban: &|subject| suspicions.ban(subject, at.1),
+        fraud: &|account, attempt| {
+            let (standing, step) = suspicions.attempt(account, call, attempt, &tuned.fraud, at.1);
+            house.watcher.suspected(account, step);
+            standing
+        },
         draw,
         now: at.0,
         wall: at.1,
@@ -117,13 +130,14 @@ impl Actor for Rater {
 impl Handler<PlanCall> for Rater {
     type Result = ();
     fn handle(&mut self, plan: PlanCall, _: &mut Context<Self>) {
-        let PlanCall { query, ask, reply } = plan;
+        let PlanCall { call, query, ask, reply } = plan;
         self.0.asked += 1;
         let at = (self.0.house.clock.mono(), self.0.house.clock.wall());
         let draw = self.0.house.seed.child(self.0.asked ^ 0x7261_7465).0[0];
         let house = &self.0.house;
-        let admission = contain("rater", || judge(house, &ask, &|user| Some(house.presence.devices(user)), at, draw))
-            .unwrap_or_else(|| overloaded(&ask));
+        let devices = |user| Some(house.presence.devices(user));
+        let judged = || judge(house, call, &ask, &devices, house.pace.begins(house, &ask, at.0), at, draw);
+        let admission = contain("rater", judged).unwrap_or_else(|| overloaded(&ask));
         if let Err(refusal) = &admission.verdict {
             self.0.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);

@@ -61,6 +61,11 @@ pub struct StrikeAccount(pub AccountId);
 #[rtype(result = "()")]
 pub struct Stall(pub bool);
 
+/// Let the database be away for the Ledger until told otherwise.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Cut(pub bool);
+
 thread_local! {
     static ARMED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }

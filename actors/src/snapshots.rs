@@ -1,4 +1,5 @@
-//! Today's snapshots, read from the store: settings, directory, prices. Read whole at start, and again after each change.
+//! Today's snapshots, read from the store: settings, directory, prices. Read whole at start; afterwards what changed, here
+//! or on another node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +10,14 @@ use tollgate_billing::deck::DeckVersion;
 use tollgate_billing::policy::{Policy as MoneyPolicy, Rules};
 use tollgate_call::{Host, Login};
 use tollgate_routing::Directory;
+use tollgate_routing::directory::Change;
 use tollgate_routing::domains::Domains;
 use tollgate_routing::{Country, rows as routing_rows};
 use tollgate_settings::rows::sip as sip_rows;
 use tollgate_settings::{Layers, Profile, Registry, Values};
-use tollgate_store::{Result, Store, calendar, currency, decks, directory, marks, settings, trunks};
-use tollgate_types::{Currency, Seed, Wall};
+use tollgate_store::versions::{self, Versions};
+use tollgate_store::{Result, Store, calendar, currency, decks, directory, limits, marks, settings, trunks};
+use tollgate_types::{AccountId, Currency, Seed, UserId, Wall};
 
 use crate::carrier;
 use crate::clock::Clock;
@@ -49,6 +52,17 @@ pub struct Snapshots {
     pub seed: Seed,
     /// Today.
     pub clock: Clock,
+    /// Which versions of what the store holds are in memory. Whoever replaces a snapshot holds this meanwhile.
+    pub seen: tokio::sync::Mutex<Versions>,
+}
+
+/// What following the directory found that more than readers of it must know.
+#[derive(Debug, Default)]
+pub struct Followed {
+    /// Users who were disabled or removed since.
+    pub shut_out: Vec<UserId>,
+    /// Accounts with other terms, and whether they were disabled.
+    pub accounts: Vec<(AccountId, bool)>,
 }
 
 impl Snapshots {
@@ -76,13 +90,12 @@ impl Snapshots {
         Ok(values)
     }
 
-    /// Users, accounts, trunks, numbers, routes.
-    pub async fn directory(&self, values: &Values) -> Result<Directory> {
+    /// Users, accounts, trunks, numbers, routes; and the version they are of.
+    pub async fn directory(&self, values: &Values) -> Result<(Directory, i64)> {
         let domains = Domains::new(&self.host.domain, self.domains.iter().map(String::as_str), self.seed)
             .only_hosted(values.bool(&sip_rows::ONLY_HOSTED_DOMAINS));
-        let health_every = values.duration_or_off(&routing_rows::HEALTH_EVERY);
-        let rows = directory::load(&self.store, &self.host.domain, health_every).await?;
-        Ok(Directory::new(self.seed, domains, self.country).with(rows))
+        let read = directory::load(&self.store, &self.host.domain, health_every(values)).await?;
+        Ok((Directory::new(self.seed, domains, self.country).with(read.changes), read.version))
     }
 
     /// Decks, calendar, currencies. Decks of `before` that did not change are taken over.
@@ -115,45 +128,83 @@ impl Snapshots {
 
     /// Settings changed: everybody reads them anew.
     pub async fn refresh_settings(&self, house: &Premises) -> Result<()> {
+        let mut seen = self.seen.lock().await;
+        let version = versions::read(&self.store).await?.settings;
         let values = self.settings().await?;
-        self.rules.store(Arc::new(self.rules(&values, &house.prices.load())));
+        let rules = Arc::new(self.rules(&values, &house.prices.load()));
+        let ruled = self.rules.swap(rules.clone());
         let tuned = Tuned::read(&values, &self.host);
         house.relay.tune(&tuned.relay);
         house.tuned.store(Arc::new(tuned));
-        let kept_there = |values: &Values| {
-            (values.duration_or_off(&routing_rows::HEALTH_EVERY), values.bool(&sip_rows::ONLY_HOSTED_DOMAINS))
-        };
+        let kept_there = |values: &Values| (health_every(values), values.bool(&sip_rows::ONLY_HOSTED_DOMAINS));
         let before = house.settings.swap(Arc::new(values));
         // The directory carries both: what trunks without a time of their own have, and which domains are served.
         if kept_there(&before) != kept_there(&house.settings.load()) {
-            self.refresh_directory(house).await?;
+            self.read_directory(house, &mut seen).await?;
+        }
+        seen.settings = version;
+        // What addresses used is not counted while nothing limits it, and for other periods or callers it is something else.
+        if rules.policy.ip.is_on() && ruled.policy.ip != rules.policy.ip {
+            limits::recount_addresses(&self.store, &rules).await?;
         }
         Ok(())
     }
 
-    /// Users, accounts, trunks, numbers or routes changed.
+    /// Users, accounts, trunks, numbers and routes, all of them.
     pub async fn refresh_directory(&self, house: &Premises) -> Result<()> {
-        let directory = self.directory(&house.settings.load()).await?;
-        let before = house.directory.swap(Arc::new(directory));
-        self.log_in_to_trunks(house).await?;
-        let now = house.directory.load_full();
-        for trunk in now.egresses() {
-            if before.egress(trunk.id).is_none_or(|known| **known != **trunk) {
-                let changed = carrier::Changed { trunk: trunk.id, now: Some(trunk.clone()) };
-                house.shards().of_trunk(trunk.id).do_send(changed);
+        let mut seen = self.seen.lock().await;
+        self.read_directory(house, &mut seen).await
+    }
+
+    /// Users, accounts, trunks, numbers or routes changed, here or on another node: what changed is read, and no more.
+    pub async fn follow_directory(&self, house: &Premises) -> Result<Followed> {
+        let mut seen = self.seen.lock().await;
+        let before = house.directory.load_full();
+        let every = health_every(&house.settings.load());
+        let delta = directory::since(&self.store, &self.host.domain, every, seen.directory).await?;
+        let Some(delta) = delta.filter(|delta| !moves_a_tenant(&before, &delta.changes)) else {
+            self.read_directory(house, &mut seen).await?;
+            return Ok(Followed::between(&before, &house.directory.load(), before.users().map(|user| user.id), []));
+        };
+        let (mut users, mut accounts, mut trunks) = (Vec::new(), Vec::new(), false);
+        for change in &delta.changes {
+            match change {
+                Change::User(user) => users.push(user.id),
+                Change::UserGone(id) => users.push(*id),
+                Change::Account(account) => accounts.push(account.id),
+                Change::Egress(_) | Change::TrunkGone(_) => trunks = true,
+                _ => {}
             }
         }
-        for gone in before.egresses().filter(|trunk| now.egress(trunk.id).is_none()) {
-            house.shards().of_trunk(gone.id).do_send(carrier::Changed { trunk: gone.id, now: None });
+        if !delta.changes.is_empty() {
+            let now = Arc::new(before.with(delta.changes));
+            house.directory.store(now.clone());
+            if trunks {
+                self.log_in_to_trunks(house).await?;
+                tell_carriers(house, &before, &now);
+            }
         }
+        seen.directory = delta.version;
+        Ok(Followed::between(&before, &house.directory.load(), users, accounts))
+    }
+
+    async fn read_directory(&self, house: &Premises, seen: &mut Versions) -> Result<()> {
+        let (directory, version) = self.directory(&house.settings.load()).await?;
+        let before = house.directory.swap(Arc::new(directory));
+        seen.directory = version;
+        self.log_in_to_trunks(house).await?;
+        tell_carriers(house, &before, &house.directory.load_full());
         Ok(())
     }
 
     /// Decks, calendar or currencies changed.
     pub async fn refresh_prices(&self, house: &Premises) -> Result<()> {
+        let mut seen = self.seen.lock().await;
+        let version = versions::read(&self.store).await?.prices;
         let prices = self.prices(Some(&house.prices.load())).await?;
         self.rules.store(Arc::new(self.rules(&house.settings.load(), &prices)));
         house.prices.store(Arc::new(prices));
+        seen.prices = version;
         Ok(())
     }
 
@@ -178,4 +229,47 @@ impl Snapshots {
 
     /// Time lines reach a few days ahead and are laid out anew before they end.
     pub const LAY_OUT_EVERY: Duration = Duration::from_secs(6 * 3600);
+}
+
+fn health_every(values: &Values) -> Option<Duration> {
+    values.duration_or_off(&routing_rows::HEALTH_EVERY)
+}
+
+/// A reseller under another one takes his whole tree along, and only reading everything finds it.
+fn moves_a_tenant(before: &Directory, changes: &[Change]) -> bool {
+    changes.iter().any(|change| match change {
+        Change::User(user) => {
+            before.user(user.id).is_some_and(|was| was.tenant != user.tenant)
+                && before.users().any(|other| other.parent == Some(user.id))
+        }
+        _ => false,
+    })
+}
+
+fn tell_carriers(house: &Premises, before: &Directory, now: &Directory) {
+    for trunk in now.egresses() {
+        if before.egress(trunk.id).is_none_or(|known| **known != **trunk) {
+            let changed = carrier::Changed { trunk: trunk.id, now: Some(trunk.clone()) };
+            house.shards().of_trunk(trunk.id).do_send(changed);
+        }
+    }
+    for gone in before.egresses().filter(|trunk| now.egress(trunk.id).is_none()) {
+        house.shards().of_trunk(gone.id).do_send(carrier::Changed { trunk: gone.id, now: None });
+    }
+}
+
+impl Followed {
+    fn between(
+        before: &Directory,
+        now: &Directory,
+        users: impl IntoIterator<Item = UserId>,
+        accounts: impl IntoIterator<Item = AccountId>,
+    ) -> Followed {
+        let may = |directory: &Directory, id: UserId| directory.user(id).is_some_and(|user| user.enabled);
+        let pays =
+            |directory: &Directory, id: AccountId| directory.account(id).is_some_and(|account| !account.terms.disabled);
+        let shut_out = users.into_iter().filter(|id| may(before, *id) && !may(now, *id));
+        let accounts = accounts.into_iter().map(|id| (id, pays(before, id) && !pays(now, id)));
+        Followed { shut_out: shut_out.collect(), accounts: accounts.collect() }
+    }
 }

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tollgate_billing::calendar::Day;
+use tollgate_billing::charge::talk_by_utc_day;
 use tollgate_call::Login;
 use tollgate_routing::failover::Rest;
 use tollgate_routing::lcr::Health;
-use tollgate_types::{Map, Mono, Seed, TrunkId};
+use tollgate_store::trunk_days::Talked;
+use tollgate_types::{Map, Mono, Seed, TrunkId, Wall};
 
 /// One egress trunk's record.
 #[derive(Debug)]
@@ -20,8 +24,30 @@ pub struct TrunkRecord {
     answered: AtomicU64,
     failed: AtomicU64,
     registered: AtomicBool,
+    talk: Mutex<Talk>,
     /// How we log in there.
     pub login: ArcSwap<Option<Arc<Login>>>,
+}
+
+/// How long it talked on a day of UTC and in its month, of ended calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Talk {
+    day: Day,
+    today_ms: u64,
+    month_ms: u64,
+}
+
+impl Talk {
+    /// A later day begins with nothing; an earlier one is over.
+    fn turn(&mut self, day: Day) {
+        if day <= self.day {
+            return;
+        }
+        if day.month() != self.day.month() {
+            self.month_ms = 0;
+        }
+        (self.day, self.today_ms) = (day, 0);
+    }
 }
 
 /// One line of a trunk, given back when dropped.
@@ -54,12 +80,32 @@ impl TrunkBoard {
 
     /// How the trunk is.
     pub fn health(&self, trunk: TrunkId) -> Health {
-        self.records
-            .load()
-            .get(&trunk)
-            .map_or(Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 }, |record| {
-                record.health()
-            })
+        self.records.load().get(&trunk).map_or(Health::FINE, |record| record.health())
+    }
+
+    /// A call by `trunk` has ended: counted at once here, by the books a moment later.
+    pub fn talked(&self, trunk: TrunkId, answered_at: Wall, talk_ms: u64) {
+        let record = self.record(trunk);
+        let mut talk = record.talk.lock();
+        for (day, ms) in talk_by_utc_day(answered_at, talk_ms) {
+            talk.turn(day);
+            talk.today_ms += if day == talk.day { ms } else { 0 };
+            talk.month_ms += if day.month() == talk.day.month() { ms } else { 0 };
+        }
+    }
+
+    /// What the books say of `today`, calls of other nodes included. What was counted here already is never taken back.
+    pub fn carry_talk(&self, today: Day, talked: &[(TrunkId, Talked)]) {
+        for (trunk, _) in talked {
+            self.record(*trunk);
+        }
+        for (trunk, record) in self.records.load().iter() {
+            let mut talk = record.talk.lock();
+            talk.turn(today);
+            let Some((_, books)) = talked.iter().find(|(known, _)| known == trunk) else { continue };
+            talk.today_ms = talk.today_ms.max(books.today_ms);
+            talk.month_ms = talk.month_ms.max(books.month_ms);
+        }
     }
 }
 
@@ -74,18 +120,22 @@ impl TrunkRecord {
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             registered: AtomicBool::new(false),
+            talk: Mutex::default(),
             login: ArcSwap::from_pointee(None),
         }
     }
 
     /// As the ranking wants it.
     pub fn health(&self) -> Health {
+        let talk = *self.talk.lock();
         let until = |micros: u64| (micros > 0).then(|| Mono::from_micros(micros));
         Health {
             well: self.well.load(Relaxed),
             rest_demanded: until(self.rest_demanded.load(Relaxed)),
             rest_inferred: until(self.rest_inferred.load(Relaxed)),
             in_use: self.in_use.load(Relaxed),
+            talked_today_ms: talk.today_ms,
+            talked_month_ms: talk.month_ms,
         }
     }
 
@@ -177,5 +227,26 @@ mod tests {
         assert_eq!(board.health(TrunkId(7)).in_use, 2);
         drop(first);
         assert_eq!(board.health(TrunkId(7)).in_use, 1);
+    }
+
+    #[test]
+    fn talk_is_counted_here_and_carried_from_the_books_without_counting_twice() {
+        let (board, trunk) = (TrunkBoard::new(Seed([1; 4])), TrunkId(7));
+        let seen = |board: &TrunkBoard| (board.health(trunk).talked_today_ms, board.health(trunk).talked_month_ms);
+        let books = |today_ms, month_ms| [(trunk, Talked { today_ms, month_ms })];
+        let day = Day(20_000); // the fourth of a month
+        let noon = Wall::from_secs(20_000 * 86_400 + 43_200);
+        board.carry_talk(day, &books(10, 100));
+        board.talked(trunk, noon, 5);
+        assert_eq!(seen(&board), (15, 105));
+        board.carry_talk(day, &books(15, 105));
+        assert_eq!(seen(&board), (15, 105), "the books have it now");
+        board.carry_talk(day, &books(18, 108));
+        assert_eq!(seen(&board), (18, 108), "another node's call");
+        // Half a second before midnight, and as much after it.
+        board.talked(trunk, Wall::from_micros(20_001 * 86_400_000_000 - 500_000), 1000);
+        assert_eq!(seen(&board), (500, 1108));
+        board.carry_talk(Day(20_002), &[]);
+        assert_eq!(seen(&board), (0, 1108));
     }
 }

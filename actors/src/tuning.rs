@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_call::{Host, Policy as CallPolicy};
+use tollgate_guard::{caller, fraud};
 use tollgate_media::latch;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::ha1::Algorithms;
@@ -16,14 +17,20 @@ use crate::{edge, relay};
 /// Every setting of the platform, each declared in the room whose rule it steers.
 pub fn registry() -> Registry {
     let rooms: &[&[&'static Row]] = &[
+        tollgate_settings::rows::books::ROWS,
         tollgate_settings::rows::call::ROWS,
         tollgate_settings::rows::digest::ROWS,
         tollgate_settings::rows::media::ROWS,
+        tollgate_settings::rows::platform::ROWS,
         tollgate_settings::rows::registrar::ROWS,
         tollgate_settings::rows::sip::ROWS,
         tollgate_call::policy::ROWS,
         tollgate_billing::settings::ROWS,
+        tollgate_billing::source::ROWS,
+        tollgate_guard::caller::ROWS,
+        tollgate_guard::fraud::ROWS,
         tollgate_routing::rows::ROWS,
+        crate::ops::DEFAULTS,
     ];
     Registry::new(rooms)
 }
@@ -63,6 +70,10 @@ pub struct Tuned {
     pub media_timeout_on_hold: Option<Duration>,
     /// Which numbers save lives.
     pub emergencies: Emergencies,
+    /// When callers are refused for how their calls went.
+    pub callers: caller::Policy,
+    /// When calls look like fraud.
+    pub fraud: fraud::Policy,
 }
 
 /// Which address reaches a device on UDP (`registrar.rewrite_contact`).
@@ -108,6 +119,8 @@ impl Tuned {
             media_timeout: values.duration_or_off(&media::TIMEOUT),
             media_timeout_on_hold: values.duration_or_off(&media::TIMEOUT_ON_HOLD),
             emergencies: Emergencies::from_values(values),
+            callers: caller::Policy::of(values),
+            fraud: fraud::Policy::of(values),
         }
     }
 }

@@ -9,6 +9,9 @@ mod m20261122_000002_prices;
 mod m20261122_000003_money;
 mod m20261122_000004_people;
 mod m20261122_000005_roads;
+mod m20261125_000030_changes;
+mod m20261125_000040_limits;
+mod m20261125_000070_fraud;
 mod sql;
 
 use sea_orm_migration::prelude::*;
@@ -25,6 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_money::Migration),
             Box::new(m20261122_000004_people::Migration),
             Box::new(m20261122_000005_roads::Migration),
+            Box::new(m20261125_000030_changes::Migration),
+            Box::new(m20261125_000040_limits::Migration),
+            Box::new(m20261125_000070_fraud::Migration),
         ]
     }
 }

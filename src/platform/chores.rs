@@ -7,8 +7,10 @@ use std::time::Duration;
 use tollgate_actors::ops::Ops;
 use tollgate_actors::premises::Premises;
 use tollgate_actors::snapshots::Snapshots;
+use tollgate_billing::calendar::Zone;
+use tollgate_billing::source::IpLimits;
 use tollgate_store::nodes::{self, Life};
-use tollgate_store::{Engine, Store, bans, ledger, registrations};
+use tollgate_store::{Engine, Store, bans, fraud, ledger, registrations, sources, trunk_days};
 
 /// One thing to look after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +19,15 @@ pub enum Chore {
     Heartbeat,
     /// Settles what dead nodes left.
     Orphans,
+    /// Takes over what other nodes and commands wrote.
+    Follow,
+    /// Carries what other nodes' calls by trunks with a quota talked, and this node's own of before its start.
+    Talk,
     /// Time lines reach a few days ahead: before they end they are laid out anew.
     TimeLines,
     /// A profile that takes protections away ends by itself.
     Profile,
-    /// Takes the daily anchor of the books, and forgets registrations and bans that are over.
+    /// Takes the daily anchor of the books, and forgets what is over.
     Housekeeping,
 }
 
@@ -42,8 +48,18 @@ pub struct Steward {
 impl Chore {
     /// Those of a node on this database.
     pub fn of(engine: Engine) -> impl Iterator<Item = Chore> {
-        let all = [Chore::Heartbeat, Chore::Orphans, Chore::TimeLines, Chore::Profile, Chore::Housekeeping];
-        all.into_iter().filter(move |chore| *chore != Chore::Orphans || engine == Engine::Postgres)
+        let all = [
+            Chore::Heartbeat,
+            Chore::Orphans,
+            Chore::Follow,
+            Chore::Talk,
+            Chore::TimeLines,
+            Chore::Profile,
+            Chore::Housekeeping,
+        ];
+        // A file has no other nodes.
+        let shared = [Chore::Orphans, Chore::Follow];
+        all.into_iter().filter(move |chore| engine == Engine::Postgres || !shared.contains(chore))
     }
 
     /// How often.
@@ -51,6 +67,8 @@ impl Chore {
         match self {
             Chore::Heartbeat => Duration::from_secs(1),
             Chore::Orphans => Duration::from_secs(15),
+            Chore::Follow => Duration::from_millis(500),
+            Chore::Talk => Duration::from_secs(5),
             Chore::TimeLines => Snapshots::LAY_OUT_EVERY,
             Chore::Profile => Duration::from_secs(60),
             Chore::Housekeeping => Duration::from_secs(3600),
@@ -73,13 +91,30 @@ impl Steward {
                 let settled = super::recovery::settle_dead_nodes(&self.store, &self.life, &self.house).await;
                 settled.map_err(|error| error.to_string())
             }
+            Chore::Follow => {
+                super::follow::take_over(&self.store, &self.snapshots, &self.ops).await;
+                Ok(())
+            }
+            Chore::Talk => self.carry_talk().await.map_err(|error| error.to_string()),
             Chore::TimeLines => self.snapshots.refresh_prices(&self.house).await.map_err(|error| error.to_string()),
             Chore::Profile => self.ops.end_loadtest().await.map_err(|error| error.to_string()),
-            Chore::Housekeeping => tidy_up(&self.store).await.map_err(|error| error.to_string()),
+            Chore::Housekeeping => {
+                let done = tidy_up(&self.store, &self.snapshots.rules.load().policy.ip).await;
+                done.map_err(|error| error.to_string())
+            }
         };
         if let Err(error) = done {
             tracing::warn!(?chore, error, "a chore was not done; it is tried again");
         }
+    }
+
+    async fn carry_talk(&self) -> Result<(), tollgate_store::Error> {
+        let directory = self.house.directory.load_full();
+        if directory.egresses().any(|trunk| trunk.talk_day.is_some() || trunk.talk_month.is_some()) {
+            let today = Zone::UTC.day_of(self.house.clock.wall());
+            self.house.trunks.carry_talk(today, &trunk_days::talked(&self.store, today).await?);
+        }
+        Ok(())
     }
 
     /// Does every chore in its time, each in a task of its own, until the platform closes.
@@ -101,12 +136,14 @@ impl Steward {
     }
 }
 
-async fn tidy_up(store: &Store) -> Result<(), tollgate_store::Error> {
+async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_store::Error> {
     if ledger::anchor(store).await? {
         tracing::info!("the books were anchored for the day");
     }
     let now = store.now().await?;
     registrations::prune(store, now).await?;
     bans::prune(store, now).await?;
+    sources::prune(store, now, addresses.is_on().then_some(addresses.period)).await?;
+    fraud::prune(store, now).await?;
     Ok(())
 }

@@ -82,6 +82,7 @@ impl Ground {
             rules: Arc::new(ArcSwap::from_pointee(Default::default())),
             seed,
             clock: clock.clone(),
+            seen: Default::default(),
         };
         Ok(Ground { lock, runtime, store, snapshots, seed, clock, first })
     }

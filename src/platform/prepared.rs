@@ -8,6 +8,8 @@ use tollgate_routing::Directory;
 use tollgate_settings::Values;
 use tollgate_store::book::Book;
 use tollgate_store::nodes::Life;
+use tollgate_store::spool::Spool;
+use tollgate_store::versions::{self, Versions};
 
 use super::ground::{Ground, NoStart};
 use super::layout::{Layout, Media, Network};
@@ -26,6 +28,7 @@ pub struct Prepared {
     pub(super) directory: Directory,
     pub(super) prices: PriceBook,
     pub(super) book: Book,
+    pub(super) spool: Spool,
     pub(super) media: Media,
     pub(super) most_sockets: usize,
     /// Everybody lives on one thread; this tells when it rests.
@@ -51,17 +54,20 @@ impl Prepared {
         snapshots.host.node = NodeLife { node: life.node, life: life.id };
         snapshots.domains.extend(network.bound.iter().map(|(_, at)| at.ip().to_string()));
         let (values, directory, prices, book) = runtime.block_on(async {
+            let seen = versions::read(&snapshots.store).await?;
             let values = snapshots.settings().await?;
-            let directory = snapshots.directory(&values).await?;
+            let (directory, version) = snapshots.directory(&values).await?;
+            *snapshots.seen.get_mut() = Versions { directory: version, ..seen };
             let prices = snapshots.prices(None).await?;
             let book = Book::open(&snapshots.store).await?;
             Ok::<_, tollgate_store::Error>((values, directory, prices, book))
         })?;
         snapshots.rules.store(Arc::new(snapshots.rules(&values, &prices)));
+        let spool = workers::open_spool(&config.server.data_dir, &values, ground.clock.wall())?;
         let kept = DESCRIPTORS_KEPT.min(descriptors / 2);
         let most_sockets = usize::try_from(descriptors - kept).unwrap_or(usize::MAX);
         let media = Media::open(config, most_sockets, &ground.clock, ground.seed, stage.is_some())?;
         let idle = stage.map(|stage| stage.idle);
-        Ok(Prepared { ground, life, network, values, directory, prices, book, media, most_sockets, idle })
+        Ok(Prepared { ground, life, network, values, directory, prices, book, spool, media, most_sockets, idle })
     }
 }

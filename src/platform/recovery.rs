@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use tollgate_actors::ledger::{Answer, Order};
+use tollgate_actors::ledger::{Answer, IsDrained, Order};
 use tollgate_actors::premises::Premises;
 use tollgate_actors::sip_shard::Remember;
 use tollgate_billing::ledger::{Ask, AskKey, Recover, What};
@@ -18,6 +18,22 @@ use super::NoStart;
 
 /// Clocks of nodes differ by less.
 const SKEW: Duration = Duration::from_secs(10);
+
+/// What an earlier process could only write into the spool goes into the books first: its settlements are exact, what is
+/// settled by proof of life is not.
+pub async fn bring_what_was_spooled(house: &Premises) -> Result<(), NoStart> {
+    let spooled = house.ledger.spooled();
+    for _ in 0..2400 {
+        if house.ledger.spooled() == 0 && house.ledger.addr.send(IsDrained).await.unwrap_or(false) {
+            if spooled > 0 {
+                tracing::info!(spooled, "what was spooled is in the books");
+            }
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(NoStart("what was spooled could not be brought into the books; see the log".into()))
+}
 
 /// Settles what earlier lives of this node left, and returns when that is durable.
 pub async fn settle_earlier_lives(store: &Store, life: &Life, house: &Premises) -> Result<(), NoStart> {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_actors::journal::AtRest;
+use tollgate_actors::aside::Aside;
 use tollgate_actors::relay::Bench;
 use tollgate_types::Mono;
 
@@ -21,24 +21,24 @@ pub struct Steps {
     idle: Idle,
     metronome: Metronome,
     steward: Arc<Steward>,
+    aside: Aside,
     chores: RefCell<Vec<(Mono, Chore)>>,
 }
 
 impl Steps {
-    pub(super) fn new(idle: Idle, metronome: Metronome, steward: Arc<Steward>) -> Steps {
+    pub(super) fn new(idle: Idle, metronome: Metronome, steward: Arc<Steward>, aside: Aside) -> Steps {
         let now = steward.house.clock.mono();
         let chores = Chore::of(steward.store.engine()).map(|chore| (now + chore.every(), chore)).collect();
-        Steps { idle, metronome, steward, chores: RefCell::new(chores) }
+        Steps { idle, metronome, steward, aside, chores: RefCell::new(chores) }
     }
 
     async fn settle(&self) {
         loop {
+            let ended = self.aside.ended();
             self.idle.wait().await;
-            // What is written behind leaves the thread and comes back; everybody else stays here.
-            let Some(journal) = self.metronome.journal.addr() else { return };
-            match journal.send(AtRest).await {
-                Ok(true) | Err(_) => return,
-                Ok(false) => {}
+            // Work aside leaves the thread and comes back as a message: what that begins is waited for too.
+            if self.aside.rest().await == ended {
+                return;
             }
         }
     }

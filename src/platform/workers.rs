@@ -15,9 +15,12 @@ use tollgate_actors::premises::Premises;
 use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
 use tollgate_billing::Cause;
 use tollgate_call::Event;
+use tollgate_settings::Values;
+use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
+use tollgate_store::spool::{SPOOL_FILE, Spool};
 use tollgate_store::{Engine, Store};
-use tollgate_types::Mono;
+use tollgate_types::{Mono, Wall};
 
 use super::NoStart;
 
@@ -46,6 +49,13 @@ pub async fn begin_life(store: &Store, data_dir: &Path) -> Result<Life, NoStart>
     }
 }
 
+/// Opens the file that keeps the Ledger's facts while the database is away.
+pub fn open_spool(data_dir: &Path, values: &Values, now: Wall) -> Result<Spool, NoStart> {
+    let size = u64::try_from(values.integer(&SPOOL_MIB)).unwrap_or_default() << 20;
+    Spool::open(&data_dir.join(SPOOL_FILE), size, now)
+        .map_err(|error| NoStart(format!("{error}: books.spool_mib wants {size} bytes there")))
+}
+
 /// Drives everybody who lives by ticks.
 #[derive(Clone)]
 pub struct Metronome {
@@ -66,6 +76,7 @@ impl Metronome {
         }
         let _ = self.ledger.try_send(now);
         let _ = self.journal.try_send(now);
+        let _ = self.house.watcher.addr.try_send(now);
         let _ = self.house.caretaker.try_send(now);
     }
 
@@ -79,6 +90,7 @@ impl Metronome {
         if let Some(journal) = self.journal.addr() {
             deadlines.push(journal.send(NextDeadline).await);
         }
+        deadlines.push(self.house.watcher.addr.send(NextDeadline).await);
         deadlines.push(self.house.caretaker.send(NextDeadline).await);
         deadlines.into_iter().filter_map(|deadline| deadline.ok().flatten()).min()
     }

@@ -56,7 +56,7 @@ async fn start_up(store: &Store, many: usize) {
     }
     println!("{many} users imported in {} ms", began.elapsed().as_millis());
     let began = Instant::now();
-    let changes = directory::load(store, "voip.test", None).await.unwrap();
+    let changes = directory::load(store, "voip.test", None).await.unwrap().changes;
     println!("{} rows of the directory read in {} ms", changes.len(), began.elapsed().as_millis());
 
     let flow = Flow {
@@ -152,7 +152,7 @@ fn hold(call: i64, account: AccountId) -> Ask {
     let lines = vec![LineAsk { holder: Holder::User(UserId(account.0)), max: Some(500), setting: "lines.max" }];
     let node = NodeLife { node: 0, life: 1 };
     let (draft, dialogs) = (draft(call, account), vec![7; 300]);
-    ask(call, 0, What::Hold(Box::new(Hold { node, emergency: false, levels, lines, draft, dialogs })))
+    ask(call, 0, What::Hold(Box::new(Hold { node, emergency: false, levels, lines, source: None, draft, dialogs })))
 }
 
 fn answered(call: i64) -> Ask {

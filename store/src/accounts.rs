@@ -15,7 +15,7 @@ use crate::column;
 use crate::entity::{account, deck, hold};
 use crate::error::{Error, Result};
 use crate::open::{By, Store, Writing};
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
 
 /// Resellers above each other, at most: each is locked and charged with every call below.
 const CHAIN_MOST: usize = 8;
@@ -74,7 +74,7 @@ pub async fn list(store: &Store) -> Result<Vec<Account>> {
 pub async fn create(store: &Store, by: &By, name: &str, terms: &Terms) -> Result<AccountId> {
     let writing = store.begin().await?;
     let id = insert(&writing, by, name, terms).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Account(id)]).await?;
     writing.commit().await?;
     Ok(id)
 }
@@ -152,7 +152,7 @@ pub(crate) async fn change(
         let (was, is_now, subject) = (Some(was), Some(is_now), old_name(writing, id).await?);
         audit::note(writing, by, Change { action: "set", noun: "account", subject: &subject, was, is_now }).await?;
     }
-    versions::bump(writing, Topic::Directory).await
+    versions::touch(writing, &[Touched::Account(id)]).await
 }
 
 async fn old_name(writing: &Writing, id: AccountId) -> Result<String> {
@@ -175,7 +175,7 @@ async fn turn(store: &Store, by: &By, id: AccountId, disabled: Option<(Wall, Str
     };
     account::Entity::update(change).exec(&*writing).await?;
     audit::note(&writing, by, Change { action, noun: "account", subject: &row.name, was: None, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Account(id)]).await?;
     writing.commit().await
 }
 

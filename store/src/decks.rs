@@ -78,6 +78,32 @@ pub async fn rows(store: &Store, id: DeckId) -> Result<Vec<DeckRow>> {
     find.order_by_asc(deck_row::Column::Id).all(store.read()).await?.into_iter().map(read).collect()
 }
 
+/// Makes a deck without a price, unless there is one of that name; answers whether it was made.
+pub async fn create(store: &Store, by: &By, target: &Target<'_>) -> Result<bool> {
+    let writing = store.begin().await?;
+    if deck::Entity::find().filter(deck::Column::Name.eq(target.name)).one(&*writing).await?.is_some() {
+        return Ok(false);
+    }
+    let is_now = deck::Entity::insert(empty(target, by)).exec_with_returning(&*writing).await?;
+    let is_now = serde_json::to_value(&is_now).ok();
+    audit::note(&writing, by, Change { action: "add", noun: "deck", subject: target.name, was: None, is_now }).await?;
+    versions::bump(&writing, Topic::Prices).await?;
+    writing.commit().await?;
+    Ok(true)
+}
+
+fn empty(target: &Target<'_>, by: &By) -> deck::ActiveModel {
+    deck::ActiveModel {
+        id: NotSet,
+        name: Set(target.name.to_owned()),
+        kind: Set(target.kind.id().to_owned()),
+        currency: Set(target.currency.to_string()),
+        zone: Set(target.zone.to_string()),
+        live_version: Set(None),
+        created_at: Set(by.at.micros()),
+    }
+}
+
 /// Imports rows as a new version and makes it live. `progress` hears how many rows are written. Until the last moment nothing is
 /// changed for calls; an import that was interrupted leaves rows that the next one clears away.
 pub async fn import(
@@ -151,18 +177,7 @@ async fn begin(store: &Store, by: &By, target: &Target<'_>) -> Result<(deck::Mod
             };
             deck::Entity::update(zone).exec(&*writing).await?
         }
-        None => {
-            let row = deck::ActiveModel {
-                id: NotSet,
-                name: Set(target.name.to_owned()),
-                kind: Set(target.kind.id().to_owned()),
-                currency: Set(target.currency.to_string()),
-                zone: Set(target.zone.to_string()),
-                live_version: Set(None),
-                created_at: Set(by.at.micros()),
-            };
-            deck::Entity::insert(row).exec_with_returning(&*writing).await?
-        }
+        None => deck::Entity::insert(empty(target, by)).exec_with_returning(&*writing).await?,
     };
     let latest = deck_version::Entity::find()
         .filter(deck_version::Column::DeckId.eq(deck.id))

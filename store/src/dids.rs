@@ -12,7 +12,7 @@ use crate::column;
 use crate::entity::{did, user};
 use crate::error::{Error, Result};
 use crate::open::{By, Store, Writing};
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
 
 /// A DID to be added.
 #[derive(Clone, Debug)]
@@ -56,7 +56,8 @@ pub async fn add(store: &Store, by: &By, new: &[NewDid]) -> Result<Vec<DidId>> {
         audit::note(&writing, by, Change { action: "add", noun: "did", subject: &subject, was: None, is_now }).await?;
         made.push(DidId(row.id));
     }
-    versions::bump(&writing, Topic::Directory).await?;
+    let touched: Vec<Touched> = made.iter().map(|id| Touched::Did(*id)).collect();
+    versions::touch(&writing, &touched).await?;
     writing.commit().await?;
     Ok(made)
 }
@@ -69,7 +70,7 @@ pub async fn remove(store: &Store, by: &By, first: E164) -> Result<DidId> {
     did::Entity::delete_by_id(row.id).exec(&*writing).await?;
     let (subject, was) = (shown(&row), serde_json::to_value(&row).ok());
     audit::note(&writing, by, Change { action: "remove", noun: "did", subject: &subject, was, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Did(DidId(row.id))]).await?;
     writing.commit().await?;
     Ok(DidId(row.id))
 }

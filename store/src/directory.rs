@@ -1,5 +1,7 @@
 //! The call path's snapshot, read from the tables: users with their opened secrets, accounts, trunks, numbers, routes.
 
+mod since;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +21,15 @@ use crate::error::{Error, Result};
 use crate::open::Store;
 use crate::trunks::{self, Direction, TrunkRow};
 use crate::users::UserRow;
-use crate::{dids, routes, secrets};
+use crate::{dids, routes, secrets, versions};
 
-/// Everything, as changes to an empty directory. `realm` chooses which secrets users prove; `health_every` holds for egress
+pub use since::{Delta, since};
+
+/// Everything, as changes to an empty directory, with the version it has at least. `realm` chooses which secrets users prove; `health_every` holds for egress
 /// trunks without a time of their own.
-pub async fn load(store: &Store, realm: &str, health_every: Option<Duration>) -> Result<Vec<Change>> {
+pub async fn load(store: &Store, realm: &str, health_every: Option<Duration>) -> Result<Delta> {
+    // First: what is written meanwhile is read twice rather than never.
+    let version = versions::read(store).await?.directory;
     let users = cells::all(store, USERS, read_user_cells).await?;
     let mut ha1s: HashMap<UserId, Ha1s> = secrets::of_realm(store, realm).await?.into_iter().collect();
     let mut all = Vec::with_capacity(users.len() * 2 + 64);
@@ -48,7 +54,7 @@ pub async fn load(store: &Store, realm: &str, health_every: Option<Duration>) ->
     }
     let table = route::Entity::find().all(store.read()).await?;
     all.push(Change::Routes(table.into_iter().map(routes::read).collect::<Result<_>>()?));
-    Ok(all)
+    Ok(Delta { version, changes: all })
 }
 
 /// An account's owner: the oldest of its users.
@@ -144,6 +150,7 @@ fn read_trunk(
             default_number: terms.default_number,
             trusted_identity: terms.trusted_identity,
             max_lines: terms.max_lines,
+            max_lines_offpeak: terms.max_lines_offpeak,
             enabled,
             credential_version,
             ..Ingress::new(id, &terms.name, terms.auth)
@@ -160,6 +167,9 @@ fn read_trunk(
         register: terms.register,
         health_every: terms.health_every.or(health_every).filter(|every| !every.is_zero()),
         max_lines: terms.max_lines,
+        max_lines_offpeak: terms.max_lines_offpeak,
+        talk_day: terms.talk_day,
+        talk_month: terms.talk_month,
         deck: terms.deck,
         currency: column::read_option(currency.map(String::as_str), "deck")?.unwrap_or(Currency::USD),
         number_format: terms.number_format,
@@ -213,6 +223,7 @@ fn read_user_cells(row: &dyn Cells) -> Result<user::Model> {
         disabled_by: None,
         email: None,
         template: None,
+        inherited: "[]".to_owned(),
         created_at: 0,
     })
 }

@@ -18,6 +18,8 @@ pub mod dids;
 pub mod directory;
 mod entity;
 pub mod error;
+mod extensions;
+pub mod fraud;
 pub mod ledger;
 pub mod limits;
 pub mod marks;
@@ -30,10 +32,15 @@ pub mod routes;
 pub mod seal;
 pub mod secrets;
 pub mod settings;
+pub mod sources;
+pub mod spend;
+pub mod spool;
 #[cfg(test)]
 mod stories;
+pub mod templates;
 #[cfg(test)]
 mod testing;
+pub mod trunk_days;
 pub mod trunks;
 pub mod users;
 pub mod versions;

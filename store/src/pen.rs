@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
@@ -41,6 +42,20 @@ impl Pen {
         state.ledgers_waiting -= 1;
         state.taken = true;
         Stroke(self.0.clone())
+    }
+
+    /// The same, but for so long at most.
+    pub fn try_take_first(&self, patience: Duration) -> Option<Stroke> {
+        let until = Instant::now() + patience;
+        let mut state = self.0.state.lock();
+        state.ledgers_waiting += 1;
+        while state.taken && !self.0.ledger_may.wait_until(&mut state, until).timed_out() {}
+        state.ledgers_waiting -= 1;
+        if !state.taken {
+            state.taken = true;
+            return Some(Stroke(self.0.clone()));
+        }
+        None
     }
 
     /// Everybody else's turn, in order of asking. Dropping the future gives the turn up.

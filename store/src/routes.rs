@@ -12,7 +12,7 @@ use crate::column;
 use crate::entity::{route, trunk};
 use crate::error::{Error, Result};
 use crate::open::{By, Store};
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
 
 /// All routes, newest first.
 pub async fn list(store: &Store) -> Result<Vec<Route>> {
@@ -41,7 +41,7 @@ pub async fn add(store: &Store, by: &By, route: &Route) -> Result<RouteId> {
     let made = route::Entity::insert(row).exec_with_returning(&*writing).await?;
     let (subject, is_now) = (made.id.to_string(), serde_json::to_value(&made).ok());
     audit::note(&writing, by, Change { action: "add", noun: "route", subject: &subject, was: None, is_now }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Routes]).await?;
     writing.commit().await?;
     Ok(RouteId(made.id))
 }
@@ -53,7 +53,7 @@ pub async fn remove(store: &Store, by: &By, id: RouteId) -> Result<()> {
     route::Entity::delete_by_id(id.0).exec(&*writing).await?;
     let (subject, was) = (id.to_string(), serde_json::to_value(&row).ok());
     audit::note(&writing, by, Change { action: "remove", noun: "route", subject: &subject, was, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Routes]).await?;
     writing.commit().await
 }
 

@@ -6,6 +6,7 @@ use sea_orm::ConnectionTrait;
 use tollgate_billing::Price;
 use tollgate_billing::calendar::{Calendar, Zone};
 use tollgate_billing::deck::{Band, DeckKind, DeckRow};
+use tollgate_billing::policy::Rules;
 use tollgate_routing::did::{DidNumbers, DidUri};
 use tollgate_routing::directory::{Change, Directory};
 use tollgate_routing::{Domains, Ha1s, Route, UserKind, route};
@@ -28,6 +29,7 @@ both!(
     the_call_path_sees_what_was_written,
     calendar_and_rates_are_remembered,
     lines_are_counted_again,
+    a_short_number_has_one_holder_in_each_tenant,
     migrations_go_down_and_up_again,
 );
 
@@ -202,7 +204,7 @@ async fn the_call_path_sees_what_was_written(store: Store) {
     let error = trunks::remove(&store, &by(6), "carrier").await.unwrap_err().to_string();
     assert_eq!(error, "trunk carrier still has 1 route(s): remove them first");
 
-    let changes = directory::load(&store, "voip.test", None).await.unwrap();
+    let changes = directory::load(&store, "voip.test", None).await.unwrap().changes;
     let trunks_seen: Vec<String> = changes
         .iter()
         .filter_map(|change| match change {
@@ -237,8 +239,9 @@ async fn calendar_and_rates_are_remembered(store: Store) {
 }
 
 async fn lines_are_counted_again(store: Store) {
+    let rules = Rules::default();
     let anna = users::create(&store, &by(1), &UserTerms::new("anna"), payer(), None).await.unwrap();
-    assert_eq!(limits::repair(&store, &by(1), false).await.unwrap(), []);
+    assert_eq!(limits::repair(&store, &by(1), &rules, false).await.unwrap(), []);
     let writing = store.begin().await.unwrap();
     let sql = format!("INSERT INTO lines VALUES (0, {}, 3); UPDATE accounts SET held = 5", anna.id);
     writing.execute_unprepared(&sql).await.unwrap();
@@ -247,9 +250,9 @@ async fn lines_are_counted_again(store: Store) {
         drifts.iter().map(|d| format!("{} {}: {} is {}", d.of, d.what, d.carried, d.counted)).collect()
     };
     let expected = ["account anna held: 0.000005 is 0.000000".to_owned(), format!("user {} lines: 3 is 0", anna.id)];
-    assert_eq!(told(limits::repair(&store, &by(2), true).await.unwrap()), expected, "looked at, not touched");
-    assert_eq!(told(limits::repair(&store, &by(3), false).await.unwrap()), expected);
-    assert_eq!(limits::repair(&store, &by(4), false).await.unwrap(), []);
+    assert_eq!(told(limits::repair(&store, &by(2), &rules, true).await.unwrap()), expected, "looked at, not touched");
+    assert_eq!(told(limits::repair(&store, &by(3), &rules, false).await.unwrap()), expected);
+    assert_eq!(limits::repair(&store, &by(4), &rules, false).await.unwrap(), []);
 }
 
 async fn migrations_go_down_and_up_again(store: Store) {
@@ -259,4 +262,35 @@ async fn migrations_go_down_and_up_again(store: Store) {
     tollgate_migrations::up(writer).await.unwrap();
     assert!(tollgate_migrations::pending(writer).await.unwrap().is_empty());
     users::create(&store, &by(1), &UserTerms::new("anna"), payer(), None).await.unwrap();
+}
+
+async fn a_short_number_has_one_holder_in_each_tenant(store: Store) {
+    let user = |name: &str, extension: &str, parent| UserTerms {
+        extension: (!extension.is_empty()).then(|| extension.to_owned()),
+        parent,
+        ..UserTerms::new(name)
+    };
+    let make = async |terms: UserTerms| users::create(&store, &by(1), &terms, payer(), None).await;
+    let reseller = |name: &str, parent| UserTerms { kind: UserKind::Reseller, ..user(name, "", parent) };
+    let (top, other) = (make(reseller("top", None)).await.unwrap().id, make(reseller("other", None)).await.unwrap().id);
+    let below = make(reseller("below", Some(top))).await.unwrap().id;
+    make(user("anna", "100", None)).await.unwrap();
+    make(user("bob", "100", Some(top))).await.unwrap();
+    make(user("carol", "100", Some(other))).await.unwrap();
+    let refused = async |terms| make(terms).await.unwrap_err().to_string();
+    assert_eq!(refused(user("dave", "100", None)).await, "extension 100 would be that of anna and of dave");
+    assert_eq!(refused(user("eve", "100", Some(below))).await, "extension 100 would be that of bob and of eve");
+    // A name of digits is dialled like an extension.
+    make(user("200", "", None)).await.unwrap();
+    assert_eq!(refused(user("fay", "200", None)).await, "extension 200 of fay is the name of another user");
+    make(user("gus", "200", Some(top))).await.unwrap();
+    // Who moves into another tenant brings his number along.
+    let moved = users::edit(&store, &by(2), "bob", |user, _| {
+        user.parent = None;
+        Ok(())
+    })
+    .await;
+    assert_eq!(moved.unwrap_err().to_string(), "extension 100 would be that of anna and of bob");
+    assert_eq!(users::named(&store, "bob").await.unwrap().terms.parent, Some(top), "nothing half-done");
+    assert!(users::named(&store, "dave").await.is_err());
 }

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::open::{By, Store, Writing};
 use crate::seal::Place;
 use crate::secrets;
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
 
 /// A trunk as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,12 @@ pub struct TrunkTerms {
     pub deck: Option<DeckId>,
     /// Calls at a time.
     pub max_lines: Option<u32>,
+    /// The same outside peak hours; none: as in peak hours.
+    pub max_lines_offpeak: Option<u32>,
+    /// Seconds an egress trunk may talk on a day of UTC.
+    pub talk_day: Option<u64>,
+    /// Seconds it may talk in a month.
+    pub talk_month: Option<u64>,
     /// How an egress trunk wants numbers.
     pub number_format: NumberFormat,
     /// How it wants the caller.
@@ -131,7 +137,7 @@ pub async fn create(store: &Store, by: &By, terms: &TrunkTerms, secret: Option<T
         Some(secret) => put_secret(store, &writing, &made, &secret).await?,
         None => made,
     };
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Trunk(TrunkId(made.id))]).await?;
     writing.commit().await?;
     TrunkRow::try_from(&made)
 }
@@ -161,7 +167,7 @@ pub async fn edit(
     if let Some((before, after)) = audit::difference(&was, &is_now) {
         let (was, after) = (Some(before), Some(after));
         audit::note(&writing, by, Change { action: "set", noun: "trunk", subject: name, was, is_now: after }).await?;
-        versions::bump(&writing, Topic::Directory).await?;
+        versions::touch(&writing, &[Touched::Trunk(TrunkId(is_now.id))]).await?;
     }
     writing.commit().await?;
     TrunkRow::try_from(&is_now)
@@ -182,7 +188,7 @@ pub async fn set_enabled(store: &Store, by: &By, name: &str, enabled: bool) -> R
     trunk::Entity::update(change).exec(&*writing).await?;
     let action = if enabled { "enable" } else { "disable" };
     audit::note(&writing, by, Change { action, noun: "trunk", subject: name, was: None, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Trunk(TrunkId(row.id))]).await?;
     writing.commit().await
 }
 
@@ -200,7 +206,7 @@ pub async fn remove(store: &Store, by: &By, name: &str) -> Result<TrunkRow> {
     trunk::Entity::delete_by_id(row.id).exec(&*writing).await?;
     let was = serde_json::to_value(&row).ok();
     audit::note(&writing, by, Change { action: "remove", noun: "trunk", subject: name, was, is_now: None }).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::Trunk(TrunkId(row.id))]).await?;
     writing.commit().await?;
     TrunkRow::try_from(&row)
 }
@@ -289,6 +295,9 @@ fn columns(terms: &TrunkTerms) -> trunk::ActiveModel {
         account_id: Set(terms.account.map(|id| id.0)),
         deck_id: Set(terms.deck.map(|id| id.0)),
         max_lines: Set(terms.max_lines.map(i64::from)),
+        max_lines_offpeak: Set(terms.max_lines_offpeak.map(i64::from)),
+        talk_day: Set(terms.talk_day.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))),
+        talk_month: Set(terms.talk_month.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))),
         number_format: Set(terms.number_format.to_string()),
         cli_format: Set(terms.cli_format.to_string()),
         did_in: Set(if terms.did_in == NumberFrom::To { "to" } else { "uri" }.to_owned()),
@@ -326,6 +335,9 @@ impl TrunkTerms {
             account: None,
             deck: None,
             max_lines: None,
+            max_lines_offpeak: None,
+            talk_day: None,
+            talk_month: None,
             number_format: NumberFormat::default(),
             cli_format: CallerIdFormat::default(),
             did_in: NumberFrom::Uri,
@@ -357,6 +369,9 @@ impl TryFrom<&trunk::Model> for TrunkRow {
                 account: row.account_id.map(AccountId),
                 deck: row.deck_id.map(DeckId),
                 max_lines: column::count_option(row.max_lines, &place)?,
+                max_lines_offpeak: column::count_option(row.max_lines_offpeak, &place)?,
+                talk_day: column::count_option(row.talk_day, &place)?,
+                talk_month: column::count_option(row.talk_month, &place)?,
                 number_format: column::read(&row.number_format, &place)?,
                 cli_format: column::read(&row.cli_format, &place)?,
                 did_in: if row.did_in == "to" { NumberFrom::To } else { NumberFrom::Uri },

@@ -1,5 +1,7 @@
 //! Who registers and logs in.
 
+mod row;
+
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -11,12 +13,13 @@ use tollgate_types::{AccountId, E164, UserId, Wall};
 
 use crate::accounts::{self, Terms};
 use crate::audit::{self, Change};
-use crate::column;
 use crate::entity::{account, account_day, did, entry, trunk, user};
 use crate::error::{Error, Result};
+use crate::extensions;
 use crate::open::{By, Store, Writing};
 use crate::secrets;
-use crate::versions::{self, Topic};
+use crate::versions::{self, Touched};
+use row::{columns, key, whole_name};
 
 /// A user as he is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +71,10 @@ pub struct UserTerms {
     pub max_lines_offpeak: Option<u32>,
     /// Where notices go.
     pub email: Option<String>,
-    /// The template he was made from.
+    /// The template he follows.
     pub template: Option<String>,
+    /// Options that are as the template says, by name.
+    pub inherited: Vec<String>,
 }
 
 /// Who pays for a new user.
@@ -106,6 +111,23 @@ pub async fn list(store: &Store) -> Result<Vec<UserRow>> {
     rows.into_iter().map(UserRow::try_from).collect()
 }
 
+/// Those who follow a template, oldest first.
+pub async fn of_template(store: &Store, name: &str) -> Result<Vec<UserRow>> {
+    let find = user::Entity::find().filter(user::Column::Template.eq(name)).order_by_asc(user::Column::Id);
+    find.all(store.read()).await?.into_iter().map(UserRow::try_from).collect()
+}
+
+/// The user whom an account was made with: it has his name.
+pub async fn maker(store: &Store, account: &str) -> Result<Option<UserRow>> {
+    let row = user::Entity::find().filter(user::Column::Key.eq(key(account))).one(store.read()).await?;
+    row.map(UserRow::try_from).transpose()
+}
+
+/// How many there are.
+pub async fn count(store: &Store) -> Result<u64> {
+    Ok(user::Entity::find().count(store.read()).await?)
+}
+
 /// Are there any?
 pub async fn is_empty(store: &Store) -> Result<bool> {
     Ok(user::Entity::find().one(store.read()).await?.is_none())
@@ -121,7 +143,10 @@ pub async fn create(
 ) -> Result<UserRow> {
     let writing = store.begin().await?;
     let made = insert(store, &writing, by, terms, payer, secret).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    if made.terms.extension.is_some() {
+        extensions::check(&writing).await?;
+    }
+    versions::touch(&writing, &both_of(&made)).await?;
     writing.commit().await?;
     Ok(made)
 }
@@ -137,7 +162,11 @@ pub async fn create_all(
     for (terms, payer, secret) in all {
         made.push(insert(store, &writing, by, &terms, payer, secret).await?);
     }
-    versions::bump(&writing, Topic::Directory).await?;
+    if made.iter().any(|user| user.terms.extension.is_some()) {
+        extensions::check(&writing).await?;
+    }
+    let touched: Vec<Touched> = made.iter().flat_map(both_of).collect();
+    versions::touch(&writing, &touched).await?;
     writing.commit().await?;
     Ok(made)
 }
@@ -158,10 +187,13 @@ pub async fn edit(
     let version = was.credential_version + i64::from(fresh);
     let row = user::ActiveModel { id: Set(was.id), credential_version: Set(version), ..columns(&terms) };
     let is_now = user::Entity::update(row).exec(&*writing).await.map_err(|error| taken(error, &terms))?;
+    if terms.extension != old.terms.extension || terms.parent != old.terms.parent || terms.kind != old.terms.kind {
+        extensions::check(&writing).await?;
+    }
     if let Some((before, after)) = audit::difference(&was, &is_now) {
         let (subject, was, is_now) = (is_now.name.as_str(), Some(before), Some(after));
         audit::note(&writing, by, Change { action: "set", noun: "user", subject, was, is_now }).await?;
-        versions::bump(&writing, Topic::Directory).await?;
+        versions::touch(&writing, &[Touched::User(old.id)]).await?;
     }
     writing.commit().await?;
     UserRow::try_from(is_now)
@@ -179,7 +211,7 @@ pub async fn set_secret(store: &Store, by: &By, name: &str, secret: &NewSecret) 
     };
     user::Entity::update(change).exec(&*writing).await?;
     note(&writing, by, "set password", &row.name).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::User(UserId(row.id))]).await?;
     writing.commit().await
 }
 
@@ -225,7 +257,7 @@ pub async fn remove(store: &Store, by: &By, name: &str) -> Result<UserRow> {
     user::Entity::delete_by_id(row.id).exec(&*writing).await?;
     leave_account(&writing, by, &row).await?;
     note(&writing, by, "remove", &row.name).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::User(UserId(row.id)), Touched::Account(AccountId(row.account_id))]).await?;
     writing.commit().await?;
     UserRow::try_from(row)
 }
@@ -311,9 +343,14 @@ async fn turn(store: &Store, by: &By, name: &str, disabled: Option<(Wall, String
     };
     let row = user::Entity::update(change).exec(&*writing).await?;
     note(&writing, by, action, &row.name).await?;
-    versions::bump(&writing, Topic::Directory).await?;
+    versions::touch(&writing, &[Touched::User(UserId(row.id))]).await?;
     writing.commit().await?;
     UserRow::try_from(row)
+}
+
+/// A user who comes may own his account from now on.
+fn both_of(made: &UserRow) -> [Touched; 2] {
+    [Touched::User(made.id), Touched::Account(made.account)]
 }
 
 async fn note(writing: &Writing, by: &By, action: &str, subject: &str) -> Result<()> {
@@ -329,93 +366,5 @@ fn taken(error: sea_orm::DbErr, terms: &UserTerms) -> Error {
     match Error::is_duplicate(&error) {
         true => Error::exists("user", whole_name(terms)),
         false => error.into(),
-    }
-}
-
-fn whole_name(terms: &UserTerms) -> String {
-    match &terms.domain {
-        Some(domain) => format!("{}@{domain}", terms.name),
-        None => terms.name.clone(),
-    }
-}
-
-fn key(name: &str) -> String {
-    name.to_lowercase()
-}
-
-fn columns(terms: &UserTerms) -> user::ActiveModel {
-    user::ActiveModel {
-        name: Set(terms.name.clone()),
-        domain: Set(terms.domain.clone()),
-        key: Set(key(&whole_name(terms))),
-        kind: Set(terms.kind.name().to_owned()),
-        parent_id: Set(terms.parent.map(|id| id.0)),
-        auth: Set(terms.auth.name().to_owned()),
-        sources: Set(column::write_list(&terms.sources)),
-        algorithms: Set(i64::from(terms.algorithms.bits())),
-        extension: Set(terms.extension.clone()),
-        caller_id: Set(terms.caller_id.map(|number| number.digits().to_owned())),
-        numbers: Set(column::write_list(terms.numbers.iter().map(E164::digits))),
-        country: Set(terms.country.map(|country| country.to_string())),
-        max_lines: Set(terms.max_lines.map(i64::from)),
-        max_lines_offpeak: Set(terms.max_lines_offpeak.map(i64::from)),
-        email: Set(terms.email.clone()),
-        template: Set(terms.template.clone()),
-        ..<user::ActiveModel as sea_orm::ActiveModelTrait>::default()
-    }
-}
-
-impl UserTerms {
-    /// An end user with nothing set.
-    pub fn new(name: &str) -> UserTerms {
-        UserTerms {
-            name: name.to_owned(),
-            domain: None,
-            kind: UserKind::EndUser,
-            parent: None,
-            auth: AuthMode::Digest,
-            sources: Vec::new(),
-            algorithms: Algorithms::ALL,
-            extension: None,
-            caller_id: None,
-            numbers: Vec::new(),
-            country: None,
-            max_lines: None,
-            max_lines_offpeak: None,
-            email: None,
-            template: None,
-        }
-    }
-}
-
-impl TryFrom<user::Model> for UserRow {
-    type Error = Error;
-    fn try_from(row: user::Model) -> Result<UserRow> {
-        let place = format!("user {}", row.id);
-        Ok(UserRow {
-            id: UserId(row.id),
-            account: AccountId(row.account_id),
-            terms: UserTerms {
-                kind: column::read(&row.kind, &place)?,
-                parent: row.parent_id.map(UserId),
-                auth: column::read(&row.auth, &place)?,
-                sources: column::read_list(&row.sources, &place)?,
-                algorithms: Algorithms::from_bits(column::count(row.algorithms, &place)?),
-                extension: row.extension,
-                caller_id: column::read_option(row.caller_id.as_deref(), &place)?,
-                numbers: column::read_list(&row.numbers, &place)?,
-                country: column::read_option(row.country.as_deref(), &place)?,
-                max_lines: column::count_option(row.max_lines, &place)?,
-                max_lines_offpeak: column::count_option(row.max_lines_offpeak, &place)?,
-                email: row.email,
-                template: row.template,
-                name: row.name,
-                domain: row.domain,
-            },
-            last_algorithm: column::read_option(row.last_algorithm.as_deref(), &place)?,
-            credential_version: column::count(row.credential_version, &place)?,
-            disabled: row.disabled_at.map(|at| (Wall::from_micros(at), row.disabled_by.unwrap_or_default())),
-            created_at: Wall::from_micros(row.created_at),
-        })
     }
 }

@@ -1,7 +1,6 @@
 //! Each kind of actor dies of a panic while two calls are live, and what that costs: at most the one call, charged up to its
 //! last second, and never anybody else's.
 
-use serde_json::Value;
 use tollgate_actors::observe::Observe;
 use tollgate_actors::sabotage::{Sabotage, Strike, Victim, arm, is_spent};
 use tollgate_types::{AccountId, CallId, Mono, TrunkId, UserId};
@@ -84,15 +83,8 @@ async fn strike(house: &mut House, victim: Victim) {
     house.exchange().await;
 }
 
-/// What people were told, as `kind`s with their subjects.
-async fn alerts(house: &House) -> Vec<Value> {
-    let alerter = house.platform().house.alerter.addr().expect("an alerter");
-    let seen = alerter.send(Observe).await.expect("it lives");
-    seen["alerts"].as_array().expect("a list").clone()
-}
-
 async fn was_told_of_a_death(house: &House) -> bool {
-    alerts(house).await.iter().any(|alert| alert[0] == "actor_died")
+    house.alerts().await.iter().any(|alert| alert[0] == "actor_died")
 }
 
 /// Ids as the platform gave them: the admin is the first user.
@@ -305,7 +297,7 @@ fn an_alerter_that_dies_is_succeeded_and_tells_of_it_itself() {
         let evening = evening(house).await;
         house.platform().house.alerter.try_send(Sabotage).expect("it lives");
         house.exchange().await;
-        assert!(alerts(house).await.iter().any(|alert| *alert == serde_json::json!(["actor_died", "alerter"])));
+        assert!(house.alerts().await.iter().any(|alert| *alert == serde_json::json!(["actor_died", "alerter"])));
         evening.goes_on(house).await;
     });
 }

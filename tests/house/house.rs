@@ -26,8 +26,8 @@ use crate::network::{Network, flow, platform};
 pub const DOMAIN: &str = "voip.test";
 /// The longest jump of the clock.
 pub const COARSE: Duration = Duration::from_secs(60);
-/// How often those who talk are heard: well within the media timeout.
-const BREATH: Duration = Duration::from_secs(10);
+/// How often those who talk are heard: before anybody is taken to be silent.
+const BREATH: Duration = Duration::from_secs(4);
 /// A deadline that so many ticks do not satisfy never will be.
 const STUCK: u32 = 1000;
 /// A Wednesday morning in winter, UTC.
@@ -197,6 +197,13 @@ impl House {
     /// The newest record.
     pub async fn record(&mut self) -> Value {
         self.records().await.into_iter().next().expect("a record")
+    }
+
+    /// What people were told, as kinds with their subjects.
+    pub async fn alerts(&self) -> Vec<Value> {
+        let alerter = self.platform().house.alerter.addr().expect("an alerter");
+        let seen = alerter.send(Observe).await.expect("it lives");
+        seen["alerts"].as_array().expect("a list").clone()
     }
 
     // People.

@@ -9,11 +9,11 @@
 //!   [`Network`](network::Network) until [`House::exchange`](house::House::exchange) carries it to them, and their answers
 //!   back, until nobody has anything to say.
 //! - [`House::advance`](house::House::advance) moves the clock from deadline to deadline: the platform names the earliest
-//!   one (timer wheels, transactions, the Ledger's queue, the Journal's), the clock jumps there, everybody is ticked, and
+//!   one (timer wheels, transactions, the queues of Ledger, Journal and Watcher), the clock jumps there, everybody is ticked, and
 //!   all of it settles before the next jump. Between deadlines nothing can happen, so nothing is skipped; the longest jump
 //!   is [`COARSE`](house::COARSE), which lets chores come to their turn.
-//! - "Settled" is the runtime's own word: it tells before it puts the thread to sleep. Only the Journal's writes leave the
-//!   thread, and it is asked whether one is under way. There is no sleep and no wait by the wall clock.
+//! - "Settled" is the runtime's own word: it tells before it puts the thread to sleep. What the Journal and
+//!   the Watcher let the database do leaves the thread; it is counted, and waited for. There is no sleep and no wait by the wall clock.
 //! - [`House::talk`](house::House::talk) advances while everybody who is in a call speaks; by `advance` alone they are
 //!   silent, and the media timeout will find them.
 //! - Money and records are read as an operator reads them: by the commands of `actors/src/ops`.
@@ -32,5 +32,7 @@ mod leaks;
 mod message;
 mod money;
 mod network;
+mod outage;
 mod registration;
 mod silence;
+mod suspicion;

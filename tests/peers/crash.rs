@@ -99,6 +99,55 @@ fn a_race_of_200_calls_killed_in_the_middle_balances_on_postgresql_too() {
     killed_while_200_race(Database::Postgres);
 }
 
+fn killed_in_silence(database: Database) {
+    let net = Network::lease();
+    let mut server = Server::at(&net).database(database).start();
+    world::open_roads(&server, net.sip(CARRIER));
+    add_prepaid(&server, "alice", "50.00");
+    let mut alice = Phone::udp(&server, net.host(10), "alice");
+    let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
+    let offer = alice.sdp();
+    let invite = alice.invite(NUMBER, &[], &offer);
+    carrier.pick_up();
+    let (_, answer) = alice.await_answer(&invite);
+    let port: u16 = {
+        let line = answer.body.lines().find(|line| line.starts_with("m=audio ")).expect("an audio line");
+        line.split(' ').nth(1).and_then(|port| port.parse().ok()).expect("a port")
+    };
+    // Alice speaks for four seconds, in packets of 20 ms; then nobody does.
+    let voice = std::net::UdpSocket::bind((net.host(10), 16_000)).expect("her media port");
+    for n in 0..200_u16 {
+        let mut packet = vec![0x80, 8];
+        packet.extend_from_slice(&n.to_be_bytes());
+        packet.extend_from_slice(&(u32::from(n) * 160).to_be_bytes());
+        packet.extend_from_slice(&[0, 0, 0, 7]);
+        packet.extend_from_slice(&[0xd5; 160]);
+        voice.send_to(&packet, (net.host(1), port)).expect("sent");
+        let_pass(Duration::from_millis(20));
+    }
+    let_pass(Duration::from_secs(14));
+    server.kill();
+    server.start_again();
+    alice.await_bye();
+    carrier.await_bye();
+    server.await_quiet();
+    let cdr = server.only_cdr();
+    assert_eq!((&cdr["status"], &cdr["cause"]), (&"answered".into(), &"crash".into()), "{cdr:#}");
+    let proven = cdr["talk_ms"].as_u64().unwrap();
+    assert!((3_500..6_500).contains(&proven), "four seconds were heard: {cdr:#}");
+    assert_books_balance(&server, "alice");
+}
+
+#[test]
+fn a_call_killed_in_silence_is_paid_to_the_last_packet_heard() {
+    killed_in_silence(Database::Sqlite);
+}
+
+#[test]
+fn a_call_killed_in_silence_is_paid_to_the_last_packet_heard_on_postgresql_too() {
+    killed_in_silence(Database::Postgres);
+}
+
 #[test]
 fn a_call_killed_while_it_rings_costs_nothing() {
     let net = Network::lease();

@@ -141,6 +141,47 @@ fn a_blocked_prefix_and_a_number_without_price_are_refused_before_anything_is_he
     assert_books_balance(&server, "alice");
 }
 
+fn refusals_fold(database: Database) {
+    let net = Network::lease();
+    let mut server = Server::at(&net).database(database).start();
+    world::open_roads(&server, net.sip(CARRIER));
+    server.ok(&["user", "add", "poor", "--kind", "traffic-sender", "--prepaid", "--credit", "0.01", "--deck", "sell"]);
+    let source = net.host(30).to_string();
+    server.ok(&["trunk", "add", "in", "--ingress", "--address", &source, "--auth", "ip", "--account", "poor"]);
+    let hammer = |callee: &str, calls| {
+        let race = Sipp::new(&server, net.host(30), "trunk_refused").word("user", "19995550100").callee(callee);
+        race.word("status", 402).load(calls, 100, 50).patience(Duration::from_secs(60)).run();
+    };
+    hammer(NUMBER, 40);
+    let records = server.rows(&["cdr", "list", "--limit", "1000"]);
+    assert_eq!(records.len(), 1, "identical refusals share a record: {records:#?}");
+    assert_eq!(records[0]["repeats"], 40, "{:#}", records[0]);
+    // A hundred numbers: 59 more records in this minute, and one for the rest.
+    for n in 0..100 {
+        hammer(&format!("1202555{n:04}"), 1);
+    }
+    let records = server.rows(&["cdr", "list", "--limit", "1000"]);
+    let attempts: u64 = records.iter().map(|c| c["repeats"].as_u64().unwrap()).sum();
+    assert_eq!(attempts, 140, "every attempt is counted");
+    assert!((61..=122).contains(&records.len()), "{} records", records.len());
+    // The count is in the books, not in the process alone.
+    server.kill();
+    server.start_again();
+    let records = server.rows(&["cdr", "list", "--limit", "1000"]);
+    assert_eq!(records.iter().map(|c| c["repeats"].as_u64().unwrap()).sum::<u64>(), 140);
+    assert_books_balance(&server, "poor");
+}
+
+#[test]
+fn refusals_that_repeat_share_a_record() {
+    refusals_fold(Database::Sqlite);
+}
+
+#[test]
+fn refusals_that_repeat_share_a_record_on_postgresql_too() {
+    refusals_fold(Database::Postgres);
+}
+
 #[test]
 fn a_ringing_call_holds_money_and_gives_all_of_it_back() {
     let net = Network::lease();

@@ -12,6 +12,7 @@ use std::{fs, thread};
 use serde_json::Value;
 
 use crate::network::{Network, SIP};
+use crate::wire::{self, Wire};
 
 /// The domain every test serves.
 pub const DOMAIN: &str = "tollgate.test";
@@ -37,6 +38,9 @@ pub struct Setup {
     algorithms: &'static str,
     ipv6: Option<u16>,
     policy: Vec<(String, String)>,
+    wire: Option<u16>,
+    /// URL and seal key of the node whose database it shares.
+    shared: Option<(String, PathBuf)>,
 }
 
 /// A running (or killed) server with its folder.
@@ -92,6 +96,19 @@ impl Setup {
         self
     }
 
+    /// Reaches PostgreSQL by way of a wire that can be cut.
+    pub fn through(mut self, wire: &Wire) -> Setup {
+        self.wire = Some(wire.port());
+        self
+    }
+
+    /// A second node, at `.2` of the network, on the first one's PostgreSQL.
+    pub fn beside(first: &Server, network: &Network) -> Setup {
+        let url = first.postgres().expect("nodes share a PostgreSQL").to_owned();
+        let shared = Some((url, first.data().join("seal.key")));
+        Setup { host: network.host(2), database: Database::Postgres, shared, ..Server::at(network) }
+    }
+
     /// Pins a setting in `[policy]`; `value` is TOML.
     pub fn policy(mut self, name: &str, value: &str) -> Setup {
         self.policy.push((name.to_owned(), value.to_owned()));
@@ -101,8 +118,17 @@ impl Setup {
     /// Writes the configuration and starts; returns once the server has said `ready`.
     pub fn start(self) -> Server {
         let folder = tempfile::Builder::new().prefix("tollgate-peers.").tempdir().expect("a temporary folder");
-        let postgres = (self.database == Database::Postgres).then(create_database);
-        let url = postgres.clone().unwrap_or_else(|| "sqlite".to_owned());
+        let mut postgres = None;
+        let direct = match &self.shared {
+            Some((url, key)) => {
+                fs::create_dir_all(folder.path().join("data")).expect("a data folder");
+                fs::copy(key, folder.path().join("data/seal.key")).expect("the first node's key");
+                url.clone()
+            }
+            None if self.database == Database::Postgres => postgres.insert(create_database()).clone(),
+            None => "sqlite".to_owned(),
+        };
+        let url = self.wire.map_or(direct.clone(), |port| wire::by_way_of(port, &direct));
         fs::write(folder.path().join("tollgate.toml"), self.configuration(folder.path(), &url)).expect("written");
         let mut server = Server { folder, host: self.host, child: None, starts: 0, postgres };
         server.start_again();
@@ -139,6 +165,8 @@ impl Server {
             algorithms: "md5",
             ipv6: None,
             policy: Vec::new(),
+            wire: None,
+            shared: None,
         }
     }
 
@@ -394,7 +422,8 @@ pub fn signal(name: &str, process: u32) {
     assert!(status.is_ok_and(|s| s.success()), "kill -{name} {process}");
 }
 
-fn cluster() -> String {
+/// The URL of the cluster that databases are made in.
+pub fn cluster() -> String {
     std::env::var("TOLLGATE_TEST_POSTGRES")
         .expect("TOLLGATE_TEST_POSTGRES names no PostgreSQL: ./tests/run starts one and sets it")
 }

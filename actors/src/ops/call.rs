@@ -119,6 +119,7 @@ mod tests {
             paid_ms: Some(120_000),
             levels: vec![level],
             holders: Vec::new(),
+            source: None,
             buy: None,
             dialogs: Vec::new(),
             draft: Box::new(Cdr::begin(key.call, 0, CallKind::Outbound, Wall::from_secs(0))),

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tollgate_settings::{Profile, Row, Values, describe};
-use tollgate_store::{By, marks, settings};
+use tollgate_store::{By, limits, marks, settings};
 
 use super::outcome::Refused;
 use super::{Answer, Ops};
@@ -126,11 +126,17 @@ impl Ops {
         Ok(row)
     }
 
-    async fn settings_changed(&self) -> Result<(), Refused> {
-        match &self.house {
-            Some(house) => Ok(self.snapshots.refresh_settings(house).await?),
-            None => Ok(()),
+    /// Settings changed, here or on another node.
+    pub async fn settings_changed(&self) -> Result<(), Refused> {
+        if let Some(house) = &self.house {
+            return Ok(self.snapshots.refresh_settings(house).await?);
         }
+        // A server does this by itself; the next one finds what addresses used counted by these settings.
+        let rules = self.rules().await?;
+        if rules.policy.ip.is_on() {
+            limits::recount_addresses(&self.store, &rules).await?;
+        }
+        Ok(())
     }
 }
 

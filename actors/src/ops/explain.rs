@@ -11,6 +11,8 @@ use tollgate_billing::ledger::{Explained, Hold, explain};
 use tollgate_billing::{Books, CallKind, Cdr};
 use tollgate_call::admission::{self, Admission, Facts, Plan, PlanAsk};
 use tollgate_call::{Claim, Party, Target};
+use tollgate_guard::caller::{CallerBan, Subject};
+use tollgate_guard::fraud::{self, Profile};
 use tollgate_routing::Directory;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
@@ -48,21 +50,31 @@ struct World {
     values: Values,
     prices: Arc<PriceBook>,
     emergencies: Emergencies,
+    /// The payer, as the fraud score sees him.
+    profile: Arc<Profile>,
+    bans: Vec<(Subject, Arc<CallerBan>)>,
 }
 
 impl Ops {
     pub(super) async fn explain(&self, wanted: Explain) -> Answer {
-        let world = self.world().await?;
+        let mut world = self.world().await?;
         let at = wanted.at.as_deref().map_or(Ok(self.clock.wall()), |text| field::time("at", text))?;
         let ask = world.ask(&wanted)?;
+        if let Some(account) = ask.payer.account() {
+            world.profile = self.profile(account).await?;
+        }
+        world.bans = self.caller_bans().await?;
         let admission = self.judge(&world, &ask, at).await?;
         let mut trace = json!(admission.trace);
         let plan = match &admission.verdict {
             Ok(plan) => plan,
             Err(refusal) => return Ok(answer(Some(refusal), None, None, trace)),
         };
-        let money =
-            if plan.emergency || plan.levels.is_empty() { None } else { Some(self.price(plan, &admission, at).await?) };
+        let money = if plan.emergency || plan.levels.is_empty() {
+            None
+        } else {
+            Some(self.price(plan, &admission, ask.source, at).await?)
+        };
         if let (Value::Array(rows), Some(money)) = (&mut trace, &money) {
             rows.extend(money.trace.iter().map(|row| json!(row)));
         }
@@ -77,13 +89,17 @@ impl Ops {
                 values: Values::clone(&house.settings.load()),
                 prices: house.prices.load_full(),
                 emergencies: house.tuned.load().emergencies.clone(),
+                profile: Arc::default(),
+                bans: Vec::new(),
             });
         }
         let values = self.snapshots.settings().await?;
         Ok(World {
-            directory: Arc::new(self.snapshots.directory(&values).await?),
+            directory: Arc::new(self.snapshots.directory(&values).await?.0),
             prices: Arc::new(self.snapshots.prices(None).await?),
             emergencies: Emergencies::from_values(&values),
+            profile: Arc::default(),
+            bans: Vec::new(),
             values,
         })
     }
@@ -110,8 +126,9 @@ impl Ops {
         at: Wall,
         devices: &dyn Fn(UserId) -> Option<usize>,
     ) -> Admission {
-        let unknown = Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 };
-        let health = |trunk: TrunkId| self.living().map_or(unknown, |house| house.trunks.health(trunk));
+        let health = |trunk: TrunkId| self.living().map_or(Health::FINE, |house| house.trunks.health(trunk));
+        let load = self.living().map(|house| house.pace.would_be(house, ask, house.clock.mono())).unwrap_or_default();
+        let policy = fraud::Policy::of(&world.values);
         let facts = Facts {
             directory: &world.directory,
             values: &world.values,
@@ -120,8 +137,15 @@ impl Ops {
             rates: &world.prices.rates,
             currency: world.prices.currency,
             peak: world.prices.is_peak(at),
+            offpeak: &|zone| world.prices.calendar.is_offpeak(zone, at),
+            load,
             health: &health,
             devices,
+            caller_ban: &|subject| {
+                let found = world.bans.iter().find(|(banned, _)| banned == subject);
+                found.map(|(_, ban)| ban.clone())
+            },
+            fraud: &|_, attempt| world.profile.standing(attempt, &policy, at),
             draw: 0,
             now: self.clock.mono(),
             wall: at,
@@ -130,7 +154,7 @@ impl Ops {
     }
 
     /// What the ledger would say, on rows read now.
-    async fn price(&self, plan: &Plan, admission: &Admission, at: Wall) -> Result<Explained, Refused> {
+    async fn price(&self, plan: &Plan, admission: &Admission, ip: IpAddr, at: Wall) -> Result<Explained, Refused> {
         let mut books = Books::default();
         for level in &plan.levels {
             books.put_account(accounts::get(&self.store, level.account).await?.row);
@@ -140,6 +164,11 @@ impl Ops {
         for line in &plan.lines {
             books.put_lines(line.holder, accounts::lines_in_use(&self.store, line.holder).await?);
         }
+        let rules = self.rules().await?;
+        let source = Some(ip).filter(|_| plan.counts_source);
+        if let Some(ip) = source.filter(|_| rules.policy.ip.is_on()) {
+            books.put_source(ip, tollgate_store::sources::used(&self.store, ip).await?);
+        }
         let mut draft = Cdr::begin(CallId::from_i64(0), 0, plan.kind, at);
         draft.callee = admission.callee.to_string();
         let hold = Hold {
@@ -147,10 +176,11 @@ impl Ops {
             emergency: plan.emergency,
             levels: plan.levels.clone(),
             lines: plan.lines.clone(),
+            source,
             draft: Box::new(draft),
             dialogs: Vec::new(),
         };
-        explain(&books, &*self.rules().await?, &hold, at).map_err(Refused::because)
+        explain(&books, &rules, &hold, at).map_err(Refused::because)
     }
 }
 

@@ -53,6 +53,14 @@ pub fn wrong(field: &'static str, text: &str, expected: &str) -> Misfit {
     Misfit { field, what: format!("{shown:?} is not {expected}") }
 }
 
+/// A limit whose class may have one as well: `unlimited` is `most`, which stands above it; `inherit` leaves it to the class.
+pub fn limit_over<T>(text: &str, most: T, read: impl FnOnce(&str) -> Read<T>) -> Read<Option<T>> {
+    match text.trim().eq_ignore_ascii_case("unlimited") {
+        true => Ok(Some(most)),
+        false => limit(text, read),
+    }
+}
+
 /// A limit that `unlimited` takes away.
 pub fn limit<T>(text: &str, read: impl FnOnce(&str) -> Read<T>) -> Read<Option<T>> {
     if means_none(text) { Ok(None) } else { read(text).map(Some) }
@@ -60,7 +68,7 @@ pub fn limit<T>(text: &str, read: impl FnOnce(&str) -> Read<T>) -> Read<Option<T
 
 /// Does it take a value away?
 pub fn means_none(text: &str) -> bool {
-    ["unlimited", "none", ""].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+    ["unlimited", "inherit", "none", ""].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
 }
 
 /// An amount, either sign.
@@ -156,6 +164,8 @@ mod tests {
     #[test]
     fn limits_seconds_and_times_are_read() {
         assert_eq!(limit("unlimited", |text| limit_count("x", text)), Ok(None));
+        assert_eq!(limit_over("unlimited", 9, |text| limit_count("x", text)), Ok(Some(9)));
+        assert_eq!(limit_over("inherit", 9, |text| limit_count("x", text)), Ok(None));
         assert_eq!(limit("7", |text| limit_count("x", text)), Ok(Some(7)));
         for (text, seconds) in [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3600)] {
             assert_eq!(limit_seconds("x", text), Ok(seconds));

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tollgate_billing::Cause;
 use tollgate_call::Event;
-use tollgate_types::{AccountId, CallId, UserId};
+use tollgate_types::{AccountId, CallId, Rule, UserId};
 
 use super::Ops;
 use super::outcome::Refused;
@@ -62,6 +62,24 @@ impl Ops {
             }
         }
         rows
+    }
+
+    /// Users, accounts, trunks, numbers or routes changed, here or on another node: whoever was shut out is put out here, and
+    /// calls of accounts with other terms ask again.
+    pub async fn directory_changed(&self) -> Result<(), Refused> {
+        let Some(house) = self.living() else { return Ok(()) };
+        let followed = self.snapshots.follow_directory(house).await?;
+        for user in followed.shut_out {
+            self.put_out(user, None, Cause::Rule(Rule::UserDisabled)).await?;
+        }
+        let directory = house.directory.load_full();
+        for (account, is_disabled) in followed.accounts {
+            self.tell_funds(account);
+            if let Some(owner) = directory.account(account).and_then(|account| account.owner).filter(|_| is_disabled) {
+                self.put_out(owner, Some(account), Cause::Rule(Rule::AccountDisabled)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends a user's calls and bindings at once; those of whoever pays through `account` too, if one is named.

@@ -3,6 +3,7 @@
 //! A [`Request`] is what the control socket carries and what the command line's arguments become. Validation, audit row and
 //! effect on the living actors are written once, here. A request either happens whole or is refused with one line.
 
+pub mod analyze;
 pub mod calendar;
 pub mod call;
 pub mod cdr;
@@ -12,15 +13,21 @@ pub mod currency;
 pub mod deck;
 pub mod did;
 pub mod explain;
+pub mod fraud;
 pub mod ledger;
+pub mod limits;
 pub mod registration;
 pub mod route;
+pub mod template;
 pub mod trunk;
 pub mod user;
 
 pub mod outcome;
 
 mod backup;
+#[cfg(test)]
+mod bad_input;
+mod defaults;
 mod field;
 mod living;
 mod shown;
@@ -45,6 +52,8 @@ use crate::ledger::IsDrained;
 use crate::placement::CallIds;
 use crate::premises::Premises;
 use crate::snapshots::Snapshots;
+use defaults::DEFAULT_TEMPLATE;
+pub use defaults::ROWS as DEFAULTS;
 use outcome::{ProgressSink, Refused};
 
 /// The operator's desk. With a house it acts on the living platform; without one it works on the database alone.
@@ -75,6 +84,8 @@ impl Request {
             self,
             Request::Cdr(_)
                 | Request::Ledger(_)
+                | Request::Limits(_)
+                | Request::Analyze(_)
                 | Request::User(user::User::Show { .. } | user::User::List)
                 | Request::Backup(_)
         )
@@ -113,8 +124,12 @@ impl Ops {
             Request::Call(call) => self.call(&by, call).await,
             Request::Cdr(cdr) => self.cdr(cdr, &progress).await,
             Request::Ledger(ledger) => self.ledger(ledger).await,
+            Request::Limits(limits) => self.limits(&by, limits).await,
+            Request::Template(template) => self.template(&by, template, &progress).await,
             Request::Registration(registration) => self.registration(&by, registration).await,
             Request::Explain(explain) => self.explain(explain).await,
+            Request::Fraud(fraud) => self.fraud(&by, fraud).await,
+            Request::Analyze(analyze) => self.analyze(analyze).await,
             Request::Backup(backup) => self.backup(&by, backup).await,
         }
     }
@@ -151,16 +166,8 @@ impl Ops {
         }))
     }
 
-    /// Users, accounts, trunks, numbers or routes changed.
-    async fn directory_changed(&self) -> Result<(), Refused> {
-        match &self.house {
-            Some(house) => Ok(self.snapshots.refresh_directory(house).await?),
-            None => Ok(()),
-        }
-    }
-
     /// Decks, calendar or currencies changed.
-    async fn prices_changed(&self) -> Result<(), Refused> {
+    pub async fn prices_changed(&self) -> Result<(), Refused> {
         match &self.house {
             Some(house) => Ok(self.snapshots.refresh_prices(house).await?),
             None => Ok(()),
@@ -208,11 +215,22 @@ pub enum Request {
     /// The books
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Counters, counted again
+    #[command(subcommand)]
+    Limits(limits::Limits),
+    /// What new users take where nothing is said
+    #[command(subcommand)]
+    Template(template::Template),
     /// Registered devices
     #[command(subcommand)]
     Registration(registration::Registration),
     /// What would happen to a call, without making it
     Explain(explain::Explain),
+    /// Accounts and callers under suspicion
+    #[command(subcommand)]
+    Fraud(fraud::Fraud),
+    /// Unusual spending of an hour, by account and country
+    Analyze(analyze::Analyze),
     /// Write all data into one file, while running
     Backup(BackupTo),
 }

@@ -49,6 +49,7 @@ impl Desk {
             rules: Arc::new(ArcSwap::default()),
             seed: Seed([1; 4]),
             clock: clock.clone(),
+            seen: Default::default(),
         };
         Desk { ops: Ops::new(store, Arc::new(snapshots), None, registry, clock), folder }
     }

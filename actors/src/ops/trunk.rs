@@ -5,6 +5,7 @@ mod said;
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tollgate_billing::calendar::Zone;
 use tollgate_billing::hold::Holder;
 use tollgate_routing::trunk::NumberFrom;
 use tollgate_store::trunks::{self, Direction, TrunkRow, TrunkTerms};
@@ -97,6 +98,15 @@ pub struct Terms {
     /// Simultaneous calls
     #[arg(long, value_name = "N")]
     pub max_lines: Option<String>,
+    /// Simultaneous calls at off-peak times
+    #[arg(long, value_name = "N")]
+    pub max_lines_offpeak: Option<String>,
+    /// Seconds an egress trunk may talk in one day (UTC); then it gets no more calls
+    #[arg(long, value_name = "SECONDS")]
+    pub talk_day: Option<String>,
+    /// Seconds an egress trunk may talk in one month
+    #[arg(long, value_name = "SECONDS")]
+    pub talk_month: Option<String>,
     /// How called numbers are written: e164, plus, national, international; then -DIGITS to strip, +DIGITS to add
     #[arg(long, value_name = "FORMAT")]
     pub number_format: Option<String>,
@@ -158,6 +168,9 @@ impl Ops {
         let direction = if add.ingress { Direction::Ingress } else { Direction::Egress };
         let said = Said::read(self, direction, &add.terms).await?;
         let mut terms = TrunkTerms::new(&add.name, direction, "");
+        if direction == Direction::Egress {
+            terms.deck = self.default_buy_deck().await?;
+        }
         let enabled = said.enabled;
         let secret = said.lay_over(&mut terms, false, &self.snapshots.host.domain)?;
         trunks::create(&self.store, by, &terms, secret).await?;
@@ -203,6 +216,7 @@ impl Ops {
             "account": account,
             "deck": deck,
             "max_lines": terms.max_lines,
+            "max_lines_offpeak": terms.max_lines_offpeak,
             "lines_in_use": self.trunk_lines(trunk).await?,
             "enabled": trunk.disabled_at.is_none(),
             "well": self.is_well(trunk),
@@ -220,6 +234,9 @@ impl Ops {
             "disabled_at": trunk.disabled_at,
             "created_at": trunk.created_at,
         });
+        let today = Zone::UTC.day_of(self.clock.wall());
+        let talked = tollgate_store::trunk_days::talked(&self.store, today).await?;
+        let talked = talked.into_iter().find(|(id, _)| *id == trunk.id).map(|(_, talked)| talked).unwrap_or_default();
         let of_direction = match terms.direction {
             Direction::Ingress => json!({
                 "auth": terms.auth.name(),
@@ -233,6 +250,10 @@ impl Ops {
                 "cli_format": terms.cli_format.to_string(),
                 "register": terms.register,
                 "assert_identity": terms.trusted_identity,
+                "talk_day_limit": terms.talk_day,
+                "talk_month_limit": terms.talk_month,
+                "talk_today": talked.today_ms / 1000,
+                "talk_month": talked.month_ms / 1000,
                 "options_interval": terms.health_every.map(|every| every.as_secs()),
                 "health": self.health(trunk),
             }),

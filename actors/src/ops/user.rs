@@ -1,7 +1,10 @@
 //! Users: who logs in and registers, the account that pays for them, and their limits.
 
+pub(super) mod follow;
 mod import;
+mod limits;
 mod report;
+mod room;
 mod said;
 
 use clap::{Args, Subcommand};
@@ -91,7 +94,8 @@ pub struct Set {
     pub terms: Terms,
 }
 
-/// What can be said of a user when added and changed later. For limits, `unlimited` removes one.
+/// What can be said of a user when added and changed later. `unlimited` is no limit, `inherit` that of
+/// the template or class.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Args)]
 #[serde(default)]
 pub struct Terms {
@@ -134,12 +138,21 @@ pub struct Terms {
     /// The number shown to those called
     #[arg(long, value_name = "NUMBER")]
     pub caller_id: Option<String>,
+    /// Short number inside the tenant
+    #[arg(long, value_name = "DIGITS")]
+    pub extension: Option<String>,
     /// Simultaneous calls
     #[arg(long, value_name = "N")]
     pub max_lines: Option<String>,
     /// Simultaneous calls at off-peak times
     #[arg(long, value_name = "N")]
     pub max_lines_offpeak: Option<String>,
+    /// Simultaneous calls of the account, over all users who share it
+    #[arg(long, value_name = "N")]
+    pub account_max_lines: Option<String>,
+    /// The same at off-peak times
+    #[arg(long, value_name = "N")]
+    pub account_max_lines_offpeak: Option<String>,
     /// Spend of one day
     #[arg(long, value_name = "AMOUNT")]
     pub daily_limit: Option<String>,
@@ -164,6 +177,9 @@ pub struct Terms {
     /// What all live calls together may cost a minute
     #[arg(long, value_name = "AMOUNT")]
     pub burn_rate: Option<String>,
+    /// Whether the account reaches users and numbers of this platform only
+    #[arg(long, value_name = "true|false")]
+    pub local_only: Option<String>,
     /// How the user proves who it is
     #[arg(long, value_name = "MODE")]
     pub auth: Option<String>,
@@ -186,6 +202,7 @@ impl Ops {
 
     async fn add_user(&self, by: &By, add: &Add) -> Answer {
         let New { terms, payer, secret, opening, shown } = self.read_new_user(add).await?;
+        self.room_for_users(std::slice::from_ref(&terms)).await?;
         let made = users::create(&self.store, by, &terms, payer, Some(secret)).await?;
         self.open_new(by, std::slice::from_ref(&made), &[opening]).await?;
         self.directory_changed().await?;
@@ -206,12 +223,14 @@ impl Ops {
 
     async fn set_user(&self, by: &By, set: &Set) -> Answer {
         let user = users::named(&self.store, &set.name).await?;
-        let said = Said::read(self, &set.terms).await?;
+        let (followed, template) = self.with_followed(&user, &set.terms).await?;
+        let said = Said::read(self, &followed.terms).await?;
         let secret = match &set.terms.password {
             Some(password) => Some(self.secret_of(&user.terms.name, password).await?),
             None => None,
         };
         let changed = users::edit(&self.store, by, &set.name, |user, account| {
+            (user.template, user.inherited) = (template, followed.inherited);
             said.lay_over(user, account);
             Ok(())
         });

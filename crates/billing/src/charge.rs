@@ -1,10 +1,11 @@
 //! What one level pays for one call, and on which days.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tollgate_types::{Money, Wall};
 
-use crate::calendar::Day;
+use crate::calendar::{Day, Zone};
 use crate::hold::Turn;
 use crate::increment::begun_within;
 use crate::price::PricePlan;
@@ -95,6 +96,18 @@ pub fn talk_by_day(answered_at: Wall, talk_ms: u64, turns: &[Turn]) -> Vec<(Day,
         }
     }
     by_day
+}
+
+/// The same by days of UTC, for those who have no zone of their own.
+pub fn talk_by_utc_day(answered_at: Wall, talk_ms: u64) -> Vec<(Day, u64)> {
+    let end = answered_at + Duration::from_millis(talk_ms);
+    let mut turns = vec![Turn { day: Zone::UTC.day_of(answered_at), from: answered_at }];
+    let mut at = Zone::UTC.next_day_turn(answered_at);
+    while at < end {
+        turns.push(Turn { day: Zone::UTC.day_of(at), from: at });
+        at = Zone::UTC.next_day_turn(at);
+    }
+    talk_by_day(answered_at, talk_ms, &turns)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::calendar::{Day, Month};
 use crate::cdr::Cdr;
 use crate::currency::Exchange;
 use crate::price::PricePlan;
+use crate::source::SourceHold;
 
 /// Names one paid leg of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +64,9 @@ pub struct HoldRow {
     pub levels: Vec<LevelHold>,
     /// Whose lines it occupies.
     pub holders: Vec<Holder>,
+    /// Its share in what its source address uses, while that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceHold>,
     /// The carrier's side, known from the answer on.
     pub buy: Option<BuyQuote>,
     /// What ends both dialogs without the process that made them; only the call reads it.
@@ -149,7 +153,7 @@ impl LevelHold {
 }
 
 /// Bytes as hexadecimal text: a JSON array of numbers is four times as long.
-mod hex_text {
+pub(crate) mod hex_text {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,6 +4,7 @@
 //! decides on rows that were just read, inside the transaction that writes them back; a [`charge`] is what remains.
 
 pub mod account;
+pub mod anomaly;
 pub mod calendar;
 pub mod cdr;
 pub mod charge;
@@ -19,6 +20,7 @@ pub mod policy;
 pub mod price;
 pub mod quote;
 pub mod settings;
+pub mod source;
 
 pub use account::{AccountKind, AccountRow, AccountTerms, Mode};
 pub use calendar::{Day, Month, Zone};

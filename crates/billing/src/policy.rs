@@ -7,7 +7,8 @@ use tollgate_types::{Currency, Money, Wall};
 
 use crate::account::AccountKind;
 use crate::calendar::Calendar;
-use crate::currency::{RateTable, Rounding};
+use crate::currency::{Exchange, RateTable, Rounding};
+use crate::source::IpLimits;
 
 /// What the ledger's decision needs besides the rows: the operator's settings, calendar and rates at this moment.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,10 @@ pub struct Policy {
     pub dynamic_window: u32,
     /// A day on which the dynamic limit refused blocks the account until an admin accepts it (`credit.dynamic.review`).
     pub dynamic_review: bool,
+    /// Calls at a time of one tenant (`tenant.calls_max`).
+    pub tenant_calls: Option<u32>,
+    /// What one source address may do.
+    pub ip: IpLimits,
 }
 
 /// Who has a dynamic limit.
@@ -82,6 +87,8 @@ impl Default for Policy {
             dynamic_multiplier_millionths: 7_000_000,
             dynamic_window: 90,
             dynamic_review: false,
+            tenant_calls: None,
+            ip: IpLimits::default(),
         }
     }
 }
@@ -93,6 +100,13 @@ impl Rules {
             Some(exchange) => exchange.convert(amount, Rounding::Down),
             None => amount,
         }
+    }
+}
+
+impl Rules {
+    /// From an account's currency to the platform's at `at`; the bare number where no rate is set.
+    pub fn to_platform(&self, currency: Currency, at: Wall) -> Exchange {
+        self.exchange.at(currency, self.policy.currency, at).unwrap_or(Exchange::none(currency))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use tollgate_settings::rows::platform::TENANT_CALLS;
 use tollgate_settings::{Alias, Literal, Row, Values};
 use tollgate_types::Currency;
 
 use crate::policy::{DynamicFor, Policy};
+use crate::source::IpLimits;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -125,6 +127,8 @@ impl Policy {
                 .map_or(default.dynamic_multiplier_millionths, |factor| factor.millionths()),
             dynamic_window: u32::try_from(values.duration(&DYNAMIC_WINDOW).as_secs().div_ceil(86_400)).unwrap_or(0),
             dynamic_review: values.bool(&DYNAMIC_REVIEW),
+            tenant_calls: values.integer_or_off(&TENANT_CALLS).and_then(|calls| u32::try_from(calls).ok()),
+            ip: IpLimits::read(values),
         }
     }
 }
@@ -137,7 +141,13 @@ mod tests {
 
     #[test]
     fn the_registrys_defaults_are_the_policys() {
-        assert_eq!(Policy::read(&Registry::new(&[ROWS]).defaults(), Currency::USD), Policy::default());
+        assert_eq!(
+            Policy::read(
+                &Registry::new(&[ROWS, crate::source::ROWS, tollgate_settings::rows::platform::ROWS]).defaults(),
+                Currency::USD
+            ),
+            Policy::default()
+        );
     }
 
     #[test]

@@ -132,6 +132,7 @@ impl Call {
             Event::AckMissing { key } => self.on_ack_missing(turn, key),
             Event::MediaReady { ports } => self.on_media_ready(turn, ports),
             Event::MediaSilent { side, on_hold, patience } => self.on_media_silent(turn, side, on_hold, patience),
+            Event::MediaQuiet { since } => self.on_media_quiet(turn, since),
             Event::MediaClosed { stats } => self.on_media_closed(turn, stats),
             Event::Found { query, handover } => self.on_found(turn, query, handover),
             Event::Surrender { to, query, dialog } => self.on_surrender(turn, to, query, &dialog),

@@ -5,7 +5,7 @@ use tollgate_billing::ledger::{AskKey, Outcome};
 use tollgate_media::{Leg as Side, Ports};
 use tollgate_sip::transaction::ServerKey;
 use tollgate_sip::wire::Message;
-use tollgate_types::{CallId, Flow};
+use tollgate_types::{CallId, Flow, Mono};
 
 use crate::admission::Admission;
 use crate::handover::Handover;
@@ -114,6 +114,11 @@ pub enum Event {
         on_hold: bool,
         /// For at least so long, which is what the settings allow a talk, or a hold.
         patience: std::time::Duration,
+    },
+    /// Nothing has been heard from either side since then, though both were to be heard; `None` when one is heard again.
+    MediaQuiet {
+        /// The last packet.
+        since: Option<Mono>,
     },
     /// The answer to [`MediaOrder::Close`](crate::MediaOrder::Close).
     MediaClosed {

@@ -8,6 +8,7 @@
 
 mod action;
 pub mod admission;
+mod aftermath;
 mod call;
 mod errand;
 mod event;
@@ -30,6 +31,7 @@ mod timers;
 
 pub use action::{Action, MediaOrder, Note};
 pub use admission::{Admission, Candidate, Plan, PlanAsk};
+pub use aftermath::Aftermath;
 pub use call::{Birth, Call};
 pub use event::{Client, Event, Query};
 pub use handover::{DialogName, Handover};

@@ -36,6 +36,8 @@ pub(crate) struct PaidLeg {
     /// Why there will be no more.
     pub refused: Option<Refusal>,
     pub price_per_minute: Rate,
+    /// The ledger was told that nobody is heard.
+    pub is_quiet: bool,
 }
 
 /// Where its money stands.
@@ -75,6 +77,7 @@ impl PaidLeg {
             extending: None,
             refused: None,
             price_per_minute: Rate::ZERO,
+            is_quiet: false,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate_billing::hold::NodeLife;
 use tollgate_routing::failover::Rests;
 use tollgate_settings::rows::{call, media};
-use tollgate_settings::{Literal, Row, Values};
+use tollgate_settings::{Alias, Literal, Row, Values};
 
 /// Forwards and transfers in one call.
 pub static FORWARDS_MAX: Row = Row::integer("call.forwards_max", 5, 0, 10, "forwards")
@@ -19,10 +19,15 @@ pub static DIALOG_SOURCE: Row = Row::word("call.dialog_source", "address", &["an
 
 /// The guide's code for used-up quotas.
 pub static QUOTA_STATUS: Row = Row::integer("call.quota_status", 403, 400, 699, "status")
+    .aliases(&[Alias::same("quotadiscreason")])
     .help("SIP status of a refusal by a limit of money, talk time or source address");
 
+/// What stands beside it.
+pub static QUOTA_TEXT: Row = Row::text("call.quota_text", "limit reached", 64)
+    .help("Words in the Reason header of such a refusal; callers see them");
+
 /// The rows above, for the registry; the others that steer a call are in `settings::rows`.
-pub static ROWS: &[&Row] = &[&FORWARDS_MAX, &DIALOG_SOURCE, &QUOTA_STATUS];
+pub static ROWS: &[&Row] = &[&FORWARDS_MAX, &DIALOG_SOURCE, &QUOTA_STATUS, &QUOTA_TEXT];
 
 /// The settings as a call uses them. Shared by all calls that were born under them.
 #[derive(Clone, Debug)]
@@ -71,6 +76,8 @@ pub struct Policy {
     pub messages_per_second: Option<u32>,
     /// The status of quota refusals.
     pub quota_status: u16,
+    /// Its words.
+    pub quota_text: Box<str>,
     /// RFC 3261 T1.
     pub t1: Duration,
     /// RFC 3261 T2.
@@ -167,6 +174,7 @@ impl Policy {
                 .integer_or_off(&call::MESSAGES_PER_DIALOG)
                 .map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
             quota_status: u16::try_from(values.integer(&QUOTA_STATUS)).unwrap_or(403),
+            quota_text: values.text(&QUOTA_TEXT).as_ref().into(),
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
         }

@@ -3,6 +3,8 @@
 //! The numbers that a rule compared go to the CDR, the portal and the log. Over SIP goes the status, the cause, and the
 //! rule's words, nothing else.
 
+use std::borrow::Cow;
+
 use tollgate_billing::cdr::Cause;
 use tollgate_sip::header::Reason;
 use tollgate_sip::wire::{Message, Name};
@@ -18,7 +20,7 @@ pub struct Reply {
     /// Q.850 cause for the Reason header (RFC 3326).
     pub q850: Option<u8>,
     /// Words for the caller, in Reason; no numbers, no names.
-    pub words: Option<&'static str>,
+    pub words: Option<Cow<'static, str>>,
     /// Seconds to stay away.
     pub retry_after: Option<u32>,
 }
@@ -31,14 +33,17 @@ impl Reply {
 
     /// What the caller of a refused call gets.
     pub fn to(refusal: &Refusal, policy: &Policy) -> Reply {
-        let status = if is_quota(refusal.rule) { policy.quota_status } else { refusal.rule.status() };
+        let (status, words) = match is_quota(refusal.rule) {
+            true => (policy.quota_status, Cow::Owned(policy.quota_text.to_string())),
+            false => (refusal.rule.status(), Cow::Borrowed(words(refusal.rule))),
+        };
         let retry_after = (status == 503).then_some(RETRY_SECONDS);
-        Reply { status, q850: q850_of(status), words: Some(words(refusal.rule)), retry_after }
+        Reply { status, q850: q850_of(status), words: Some(words), retry_after }
     }
 
     /// The value of the Reason header.
     pub fn reason(&self) -> Option<String> {
-        self.q850.map(|cause| Reason::write("Q.850", cause.into(), self.words.unwrap_or_default()))
+        self.q850.map(|cause| Reason::write("Q.850", cause.into(), self.words.as_deref().unwrap_or_default()))
     }
 }
 
@@ -73,6 +78,8 @@ fn words(rule: Rule) -> &'static str {
         Rule::UserOffline => "not registered",
         Rule::SelfCall | Rule::Lines => "all lines busy",
         Rule::LocalOnly | Rule::DestinationBlocked | Rule::ListBlocked => "destination not allowed",
+        Rule::CallerBanned => "too many failed calls",
+        Rule::Fraud => "account blocked, ask support",
         Rule::NoRoute | Rule::NoPrice | Rule::Unprofitable | Rule::TooDear => "no route to destination",
         Rule::Credit => "balance too low",
         Rule::IpCalls
@@ -150,6 +157,22 @@ mod tests {
             let reply = Reply::to(&Refusal::new(rule, None, "12.34", "5"), &policy);
             assert_eq!((reply.status, reply.reason().as_deref()), (status, Some(reason)), "{rule:?}");
             assert_eq!(reply.retry_after.is_some(), status == 503);
+        }
+    }
+
+    #[test]
+    fn quotas_are_refused_as_the_operator_says() {
+        let values = Values::default()
+            .with(&crate::policy::QUOTA_STATUS, tollgate_settings::Value::Integer(480))
+            .with(&crate::policy::QUOTA_TEXT, tollgate_settings::Value::Text("call \"us\"".into()));
+        let policy = Policy::read(&values, &Host::default());
+        for (rule, status, reason) in [
+            (Rule::MonthlyLimit, 480, "Q.850;cause=18;text=\"call \\\"us\\\"\""),
+            (Rule::IpCalls, 480, "Q.850;cause=18;text=\"call \\\"us\\\"\""),
+            (Rule::Credit, 402, "Q.850;cause=21;text=\"balance too low\""),
+        ] {
+            let reply = Reply::to(&Refusal::new(rule, None, "12.34", "5"), &policy);
+            assert_eq!((reply.status, reply.reason().as_deref()), (status, Some(reason)), "{rule:?}");
         }
     }
 

@@ -35,6 +35,10 @@ pub struct Health {
     pub rest_inferred: Option<Mono>,
     /// Calls it carries now.
     pub in_use: u32,
+    /// Milliseconds talked today, of ended calls.
+    pub talked_today_ms: u64,
+    /// The same this month.
+    pub talked_month_ms: u64,
 }
 
 /// What a carrier would charge.
@@ -91,6 +95,13 @@ pub enum LeftOut {
         in_use: u32,
         /// Calls at most.
         most: u32,
+    },
+    /// It has talked as long as it may today, or this month.
+    TalkSpent {
+        /// Seconds talked.
+        talked: u64,
+        /// Seconds at most.
+        most: u64,
     },
     /// The carrier's deck blocks the number.
     Blocked,
@@ -178,7 +189,15 @@ fn judge(trunk: &Egress, ask: Ask<'_>, health: &Health, buy: Buy) -> Result<(Opt
         let doubtful = !health.well || rests(health.rest_demanded) || rests(health.rest_inferred);
         return Ok((cost, if doubtful { Place::LastResort } else { Place::Cost }));
     }
-    match trunk.max_lines {
+    let spent = |talked_ms: u64, most: Option<u64>| {
+        let most = most.filter(|most| talked_ms >= most.saturating_mul(1000))?;
+        Some(LeftOut::TalkSpent { talked: talked_ms / 1000, most })
+    };
+    let spent = spent(health.talked_today_ms, trunk.talk_day).or(spent(health.talked_month_ms, trunk.talk_month));
+    if let Some(spent) = spent {
+        return Err(spent);
+    }
+    match trunk.lines(ask.peak) {
         _ if !health.well => Err(LeftOut::Unwell),
         _ if rests(health.rest_demanded) => Err(LeftOut::Resting),
         Some(most) if health.in_use >= most => Err(LeftOut::Full { in_use: health.in_use, most }),
@@ -243,7 +262,14 @@ impl Draws {
 
 impl Health {
     /// Well, rested and idle.
-    pub const FINE: Health = Health { well: true, rest_demanded: None, rest_inferred: None, in_use: 0 };
+    pub const FINE: Health = Health {
+        well: true,
+        rest_demanded: None,
+        rest_inferred: None,
+        in_use: 0,
+        talked_today_ms: 0,
+        talked_month_ms: 0,
+    };
 }
 
 impl fmt::Display for Place {
@@ -265,6 +291,7 @@ impl fmt::Display for LeftOut {
             LeftOut::Unwell => f.write_str("the carrier does not answer"),
             LeftOut::Resting => f.write_str("the carrier asked for rest"),
             LeftOut::Full { in_use, most } => write!(f, "{in_use} of {most} lines are in use"),
+            LeftOut::TalkSpent { talked, most } => write!(f, "it has talked {talked} of {most} s"),
             LeftOut::Blocked => f.write_str("its deck blocks the number"),
             LeftOut::Repeated => f.write_str("its trunk is tried earlier"),
         }
@@ -360,6 +387,33 @@ mod tests {
     }
 
     #[test]
+    fn who_has_talked_as_long_as_he_may_is_left_out_except_for_help() {
+        let spent = |today, month| Health { talked_today_ms: today, talked_month_ms: month, ..Health::FINE };
+        //  talked today, this month, in ms      who is tried
+        for (today, month, tried_now) in [(59_999, 599_999, "1"), (60_000, 60_000, ""), (0, 600_000, "")] {
+            let routes = directory(&[(1, "", 1, 0, 0, "")]);
+            let mut trunk = Egress::clone(routes.egress(TrunkId(1)).unwrap());
+            (trunk.talk_day, trunk.talk_month) = (Some(60), Some(600));
+            let routes = routes.with([Change::Egress(trunk)]);
+            let ranking = rank(&routes, ask("361"), |_| spent(today, month), buy);
+            assert_eq!(tried(&ranking), tried_now, "{today} {month}");
+            let help = Ask { emergency: true, ..ask("112") };
+            assert_eq!(tried(&rank(&routes, help, |_| spent(today, month), buy)), "1");
+        }
+    }
+
+    #[test]
+    fn lines_are_those_of_the_hour() {
+        let routes = directory(&[(5, "", 5, 0, 0, "")]);
+        let mut trunk = Egress::clone(routes.egress(TrunkId(5)).unwrap());
+        trunk.max_lines_offpeak = Some(2);
+        let routes = routes.with([Change::Egress(trunk)]);
+        let busy = |_| Health { in_use: 5, ..Health::FINE };
+        assert_eq!(tried(&rank(&routes, ask("361"), busy, buy)), "5");
+        assert_eq!(tried(&rank(&routes, Ask { peak: false, ..ask("361") }, busy, buy)), "");
+    }
+
+    #[test]
     fn the_unwell_rest_and_the_unreached_come_last() {
         let routes =
             directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, ""), (3, "", 3, 0, 0, ""), (5, "", 5, 0, 0, "")]);
@@ -388,7 +442,7 @@ mod tests {
     fn an_emergency_goes_by_its_own_routes_and_past_every_limit() {
         let help = |digits| Ask { emergency: true, ..ask(digits) };
         let own = directory(&[(1, "", 1, 0, 0, ""), (2, "", 2, 0, 0, "emergency"), (3, "112", 5, 0, 0, "emergency")]);
-        let full = |_| Health { in_use: 99, well: false, rest_demanded: Some(Mono::NEVER), rest_inferred: None };
+        let full = |_| Health { in_use: 99, well: false, rest_demanded: Some(Mono::NEVER), ..Health::FINE };
         assert_eq!(tried(&rank(&own, help("112"), full, |_| Buy::Blocked)), "5 2");
         assert_eq!(tried(&rank(&own, help("911"), full, buy)), "2");
         // Better by any route than not at all.

@@ -347,6 +347,7 @@ mod tests {
     #[test]
     fn the_protocol_rooms_rows_stand_together() {
         let registry = Registry::new(&[
+            rows::books::ROWS,
             rows::sip::ROWS,
             rows::digest::ROWS,
             rows::registrar::ROWS,

@@ -77,10 +77,14 @@ rules! {
     DestinationBlocked = "destination_blocked", 403, "calls to {o} are blocked";
     /// A number on a list.
     ListBlocked = "list_blocked", 603, "{o} is on a block list";
+    /// A caller whose calls went too badly of late.
+    CallerBanned = "caller_banned", 603, "calls from here went too badly of late: {o}; usual is {l}";
     /// No trunk leads there.
     NoRoute = "no_route", 404, "there is no route to {o}";
     /// The deck has no price.
     NoPrice = "no_price", 403, "there is no price for {o}";
+    /// What the account does looks like fraud.
+    Fraud = "fraud", 403, "this looks like fraud: {o}; calls are blocked from {l} points on";
     /// Every route costs more than the call brings.
     Unprofitable = "unprofitable", 403, "the call would bring {o} a minute and cost {l}";
     /// Dearer than allowed.

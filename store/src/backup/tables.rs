@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 pub const TABLES: &[&str] = &[
     "marks",
     "versions",
+    "changes",
     "settings",
     "audit",
     "nodes",
@@ -28,6 +29,9 @@ pub const TABLES: &[&str] = &[
     "anchors",
     "anchor_heads",
     "cdrs",
+    "sources",
+    "trunk_days",
+    "templates",
     "users",
     "secrets",
     "registrations",
@@ -35,10 +39,12 @@ pub const TABLES: &[&str] = &[
     "trunks",
     "routes",
     "dids",
+    "fraud_profiles",
+    "caller_bans",
 ];
 
 /// What a start of the platform writes into an empty database: no obstacle to filling it.
-pub const PREFILLED: &[&str] = &["marks", "versions", "lives", "nodes"];
+pub const PREFILLED: &[&str] = &["marks", "versions", "changes", "lives", "nodes"];
 
 /// A column and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@
 mod plan;
 pub mod postgres;
 pub(crate) mod rows;
+pub(crate) mod sources;
 pub mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,9 @@ use tollgate_types::Wall;
 
 use crate::error::Result;
 use crate::open::{Engine, Store};
+
+/// The mark that a probe writes: reading alone would not tell a full disk from an empty one.
+const PROBE: &str = "ledger_probe";
 
 /// A book on whichever engine the store has, for those who write money rarely: commands without a server, recovery, tests.
 /// The Ledger uses the two kinds directly.

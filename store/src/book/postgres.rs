@@ -1,7 +1,9 @@
 //! The books on PostgreSQL: the same decision, under row locks.
 //!
-//! Every node locks in one order: holds by key, accounts by id, line counts by holder. Two nodes can then wait for each other's
+//! Every node locks in one order: holds by key, accounts by id, line counts by holder, source addresses, talk of trunks. Two nodes can then wait for each other's
 //! commit, but never for each other.
+
+use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict};
 use sea_orm::{
@@ -9,16 +11,17 @@ use sea_orm::{
     ColumnTrait, Condition, DatabaseConnection, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, SqlxPostgresConnector, TransactionTrait,
 };
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tollgate_billing::ledger::{Changes, Needs};
 use tollgate_billing::policy::Rules;
 use tollgate_billing::{Ask, Books, HoldKey, Outcome, apply};
 use tollgate_types::Wall;
 
 use super::plan::{Before, accounts_of, line_moves, released};
-use super::rows;
+use super::{rows, sources};
 use crate::entity::{account, account_day, cdr, entry, hold, line};
 use crate::error::{Error, Result};
+use crate::marks;
 use crate::open::Store;
 
 /// A lock or statement that takes longer than this ends the batch with [`Error::Busy`].
@@ -27,8 +30,15 @@ const PATIENCE: &str = "5s";
 /// Rows a statement carries at most: PostgreSQL takes 65,535 parameters.
 const CHUNK: usize = 1000;
 
+/// A server that says nothing for this long is gone, whatever the network pretends.
+const SILENCE: Duration = Duration::from_secs(7);
+
+/// A connection that is not there after this long is not to be had.
+const CONNECT: Duration = Duration::from_secs(3);
+
 /// The books on a server, on a connection of their own.
 pub struct Book {
+    server: PgConnectOptions,
     connection: DatabaseConnection,
 }
 
@@ -42,21 +52,52 @@ impl Book {
             ("idle_in_transaction_session_timeout", "10s"),
             ("synchronous_commit", "on"),
         ]);
-        // A pool of one: it opens the connection anew after the server was gone.
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(server).await?;
-        Ok(Book { connection: SqlxPostgresConnector::from_sqlx_postgres_pool(pool) })
+        Ok(Book { connection: connection(&server), server })
+    }
+
+    /// Is the server there, and does it take what is written?
+    pub async fn probe(&mut self) -> Result<()> {
+        let asking = async {
+            let transaction = self.connection.begin().await?;
+            marks::replace(&transaction, super::PROBE, "").await?;
+            Ok(transaction.commit().await?)
+        };
+        let answer = tokio::time::timeout(SILENCE, asking).await;
+        answer.unwrap_or_else(|_| Err(self.begin_anew()))
     }
 
     /// Decides `asks` in their order; the n-th outcome answers the n-th ask.
     pub async fn commit(&mut self, rules: &Rules, asks: &[Ask], now: Wall) -> Result<Vec<Outcome>> {
+        let deciding = tokio::time::timeout(SILENCE, self.decide(rules, asks, now)).await;
+        deciding.unwrap_or_else(|_| Err(self.begin_anew()))
+    }
+
+    /// The old connection may wait for ever for an answer that the network has swallowed.
+    fn begin_anew(&mut self) -> Error {
+        self.connection = connection(&self.server);
+        Error::Unreachable(format!("the server has been silent for {} s", SILENCE.as_secs()))
+    }
+
+    async fn decide(&self, rules: &Rules, asks: &[Ask], now: Wall) -> Result<Vec<Outcome>> {
         // Dropped before its commit, a transaction is rolled back.
         let transaction = self.connection.begin().await?;
         let (mut books, before) = read(&transaction, asks).await?;
+        if rules.policy.ip.is_on() {
+            sources::read_server(&transaction, &mut books, asks, now).await?;
+        }
         let outcomes = apply(&mut books, rules, asks, now);
-        write(&transaction, &before, &books.take_changes()).await?;
+        let changes = books.take_changes();
+        write(&transaction, &before, &changes).await?;
+        sources::write_server(&transaction, &changes, now).await?;
         transaction.commit().await?;
         Ok(outcomes)
     }
+}
+
+/// A pool of one, which connects when it is used, and again after the server was gone.
+fn connection(server: &PgConnectOptions) -> DatabaseConnection {
+    let one = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECT);
+    SqlxPostgresConnector::from_sqlx_postgres_pool(one.connect_lazy_with(server.clone()))
 }
 
 async fn read(transaction: &DatabaseTransaction, asks: &[Ask]) -> Result<(Books, Before)> {
@@ -85,7 +126,6 @@ async fn read(transaction: &DatabaseTransaction, asks: &[Ask]) -> Result<(Books,
         let closed: Vec<(i64, i64)> = cdr::Entity::find()
             .select_only()
             .columns([cdr::Column::Call, cdr::Column::PaidLeg])
-            .filter(cdr::Column::Repeats.eq(1))
             .filter(any_of(&unheld, |key| leg(key, cdr::Column::Call, cdr::Column::PaidLeg)))
             .into_tuple()
             .all(transaction)
@@ -190,6 +230,14 @@ async fn write(transaction: &DatabaseTransaction, before: &Before, changes: &Cha
             flat.push(cdr::ActiveModel { id: NotSet, ..rows::flat_cdr(record)?.into_active_model() });
         }
         cdr::Entity::insert_many(flat).exec_without_returning(transaction).await?;
+    }
+    for (key, count) in &changes.repeats {
+        cdr::Entity::update_many()
+            .col_expr(cdr::Column::Repeats, Expr::value(i64::from(*count)))
+            .filter(leg(key, cdr::Column::Call, cdr::Column::PaidLeg))
+            .filter(cdr::Column::Repeats.lt(i64::from(*count)))
+            .exec(transaction)
+            .await?;
     }
     Ok(())
 }

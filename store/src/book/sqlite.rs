@@ -13,7 +13,7 @@ use tollgate_billing::{Ask, Books, Outcome, apply};
 use tollgate_types::Wall;
 
 use super::plan::{Before, accounts_of, line_moves};
-use super::rows;
+use super::{rows, sources};
 use crate::entity::{account, account_day, entry};
 use crate::error::{Error, Result};
 use crate::open::Store;
@@ -21,6 +21,8 @@ use crate::pen::Pen;
 
 /// Only another program can hold the lock while we have the pen; it gets this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The same for a probe, and for the pen before it.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(50);
 const STATEMENTS: usize = 32;
 
 /// The books of one database file.
@@ -48,12 +50,41 @@ impl Book {
         let stroke = self.pen.take_first();
         let result = transact(&mut connection, rules, asks, now);
         drop(stroke);
+        self.keep(connection, &result);
+        result
+    }
+
+    /// Is the file there, and does it take what is written? Asked while it did not: waits hardly at all, for calls that go on
+    /// without it wait behind this.
+    pub fn probe(&mut self) -> Result<()> {
+        let stroke = self.pen.try_take_first(PROBE_TIMEOUT).ok_or(Error::Busy)?;
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(&self.file)?,
+        };
+        let result = write_probe(&mut connection);
+        drop(stroke);
+        self.keep(connection, &result);
+        result
+    }
+
+    fn keep<T>(&mut self, connection: Connection, result: &Result<T>) {
         // After a failure of the disk the connection may hold on to a file that is no longer there.
         if !matches!(result, Err(Error::Unreachable(_) | Error::Corrupt(_))) {
             self.connection = Some(connection);
         }
-        result
     }
+}
+
+fn write_probe(connection: &mut Connection) -> Result<()> {
+    connection.busy_timeout(PROBE_TIMEOUT)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction
+        .prepare_cached("INSERT INTO marks (name, value) VALUES (?1, '') ON CONFLICT (name) DO UPDATE SET value = ''")?
+        .execute([super::PROBE])?;
+    transaction.commit()?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(())
 }
 
 fn connect(file: &PathBuf) -> Result<Connection> {
@@ -73,8 +104,13 @@ fn transact(connection: &mut Connection, rules: &Rules, asks: &[Ask], now: Wall)
     // Dropped before its commit, a transaction is rolled back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut books, before) = read(&transaction, &Needs::of(asks))?;
+    if rules.policy.ip.is_on() {
+        sources::read_file(&transaction, &mut books, asks)?;
+    }
     let outcomes = apply(&mut books, rules, asks, now);
-    write(&transaction, &before, &books.take_changes())?;
+    let changes = books.take_changes();
+    write(&transaction, &before, &changes)?;
+    sources::write_file(&transaction, &changes, now)?;
     transaction.commit()?;
     Ok(outcomes)
 }
@@ -84,8 +120,7 @@ fn read(transaction: &Transaction<'_>, needs: &Needs) -> Result<(Books, Before)>
     let mut before = Before::new();
     let mut accounts = needs.accounts.clone();
     let mut find_hold = transaction.prepare_cached("SELECT hold FROM holds WHERE call = ?1 AND paid_leg = ?2")?;
-    let mut find_record =
-        transaction.prepare_cached("SELECT 1 FROM cdrs WHERE call = ?1 AND paid_leg = ?2 AND repeats = 1")?;
+    let mut find_record = transaction.prepare_cached("SELECT 1 FROM cdrs WHERE call = ?1 AND paid_leg = ?2")?;
     for key in &needs.holds {
         let id = params![key.call.to_i64(), key.paid_leg];
         let text: Option<String> = find_hold.query_row(id, |row| row.get(0)).optional()?;
@@ -236,6 +271,11 @@ fn write(transaction: &Transaction<'_>, before: &Before, changes: &Changes) -> R
             flat.ladder,
             flat.media,
         ])?;
+    }
+    let mut repeat = transaction
+        .prepare_cached("UPDATE cdrs SET repeats = ?3 WHERE call = ?1 AND paid_leg = ?2 AND repeats < ?3")?;
+    for (key, count) in &changes.repeats {
+        repeat.execute(params![key.call.to_i64(), key.paid_leg, count])?;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ fn hold(call: i64, account: AccountId, node: NodeLife, now: Wall) -> Ask {
     draft.account = Some(account);
     let levels = vec![LevelQuote { account, currency: Currency::USD, plan: PricePlan::flat(price) }];
     let lines = vec![LineAsk { holder: Holder::User(UserId(7)), max: None, setting: "lines.max" }];
-    let hold = Hold { node, emergency: false, levels, lines, draft, dialogs: vec![1, 2, 3] };
+    let hold = Hold { node, emergency: false, levels, lines, source: None, draft, dialogs: vec![1, 2, 3] };
     ask(call, 0, What::Hold(Box::new(hold)))
 }
 

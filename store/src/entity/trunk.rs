@@ -21,6 +21,11 @@ pub struct Model {
     pub account_id: Option<i64>,
     pub deck_id: Option<i64>,
     pub max_lines: Option<i64>,
+    pub max_lines_offpeak: Option<i64>,
+    /// Seconds.
+    pub talk_day: Option<i64>,
+    /// Seconds.
+    pub talk_month: Option<i64>,
     pub number_format: String,
     pub cli_format: String,
     pub did_in: String,

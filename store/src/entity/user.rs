@@ -29,6 +29,8 @@ pub struct Model {
     pub max_lines_offpeak: Option<i64>,
     pub email: Option<String>,
     pub template: Option<String>,
+    /// Names of options that follow the template, as a JSON array.
+    pub inherited: String,
     pub created_at: i64,
 }
 

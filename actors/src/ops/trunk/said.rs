@@ -27,6 +27,9 @@ pub struct Said {
     account: Option<Option<AccountId>>,
     deck: Option<Option<DeckId>>,
     max_lines: Option<Option<u32>>,
+    max_lines_offpeak: Option<Option<u32>>,
+    talk_day: Option<Option<u64>>,
+    talk_month: Option<Option<u64>>,
     number_format: Option<NumberFormat>,
     cli_format: Option<CallerIdFormat>,
     caller_id: Option<Option<E164>>,
@@ -64,6 +67,9 @@ impl Said {
                 None => None,
             },
             max_lines: option(&terms.max_lines, |text| field::limit_count("max_lines", text))?,
+            max_lines_offpeak: option(&terms.max_lines_offpeak, |text| field::limit_count("max_lines_offpeak", text))?,
+            talk_day: option(&terms.talk_day, |text| field::limit_seconds("talk_day", text))?,
+            talk_month: option(&terms.talk_month, |text| field::limit_seconds("talk_month", text))?,
             number_format: terms.number_format.as_deref().map(|text| field::read("number_format", text)).transpose()?,
             cli_format: terms.cli_format.as_deref().map(|text| field::read("cli_format", text)).transpose()?,
             caller_id: option(&terms.caller_id, |text| field::read("caller_id", text))?,
@@ -90,6 +96,9 @@ impl Said {
         put(&mut terms.account, self.account);
         put(&mut terms.deck, self.deck);
         put(&mut terms.max_lines, self.max_lines);
+        put(&mut terms.max_lines_offpeak, self.max_lines_offpeak);
+        put(&mut terms.talk_day, self.talk_day);
+        put(&mut terms.talk_month, self.talk_month);
         put(&mut terms.number_format, self.number_format);
         put(&mut terms.cli_format, self.cli_format);
         put(&mut terms.default_number, self.caller_id);
@@ -146,6 +155,8 @@ fn check_direction(direction: Direction, terms: &Terms) -> Read<()> {
         Direction::Ingress => {
             let foreign = [
                 ("deck", terms.deck.is_some()),
+                ("talk_day", terms.talk_day.is_some()),
+                ("talk_month", terms.talk_month.is_some()),
                 ("number_format", terms.number_format.is_some()),
                 ("cli_format", terms.cli_format.is_some()),
                 ("realm", terms.realm.is_some()),

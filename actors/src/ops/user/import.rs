@@ -30,6 +30,8 @@ impl Ops {
             openings.push(new.opening);
             all.push((new.terms, new.payer, Some(new.secret)));
         }
+        let terms: Vec<_> = all.iter().map(|(terms, ..)| terms.clone()).collect();
+        self.room_for_users(&terms).await?;
         let made = users::create_all(&self.store, by, all).await;
         let made = made.map_err(|error| Refused(format!("{}: {error}", csv.file)))?;
         progress.tell("checking users", total, total);

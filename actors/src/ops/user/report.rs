@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use tollgate_billing::account::AccountKind;
+use tollgate_billing::account::{AccountKind, UNLIMITED_LINES, UNLIMITED_RATE};
 use tollgate_billing::credit::report;
 use tollgate_billing::hold::Holder;
-use tollgate_routing::UserKind;
-use tollgate_settings::rows::call::LINES_ENDUSER;
 use tollgate_store::users::{self, UserRow};
 use tollgate_store::{accounts, decks, registrations};
 use tollgate_types::{AccountId, Refusal, Rule};
@@ -24,7 +22,7 @@ impl Ops {
         let (max_lines, holder) = self.lines_of(&user, agreed.kind, agreed.max_lines).await?;
         let blocked = match &user.disabled {
             Some((since, _)) => Some(Refusal::new(Rule::UserDisabled, None, since, "")),
-            None => money.blocked,
+            None => self.suspicion_of(&user).await?.or(money.blocked.clone()),
         };
         let fields = json!({
             "name": terms.name,
@@ -45,10 +43,11 @@ impl Ops {
             "monthly_increment": agreed.monthly_increment,
             "monthly_ceiling": agreed.monthly_ceiling,
             "credit_limit": agreed.credit_limit,
-            "burn_rate": agreed.burn_rate.map(shown::price),
+            "burn_rate": agreed.burn_rate.filter(|rate| *rate < UNLIMITED_RATE).map(shown::price),
             "lines_in_use": accounts::lines_in_use(&self.store, holder).await?,
             "max_lines": max_lines,
-            "max_lines_offpeak": terms.max_lines_offpeak.or(agreed.max_lines_offpeak),
+            "limits": self.limits_of(&user, &account, &money).await?,
+            "max_lines_offpeak": terms.max_lines_offpeak.or(agreed.max_lines_offpeak).filter(|lines| *lines < UNLIMITED_LINES),
             "talk_today": money.talk_today,
             "talk_month": money.talk_month,
             "talk_day_limit": agreed.talk_day,
@@ -74,6 +73,8 @@ impl Ops {
         };
         let fields = json!({
             "account": account.name,
+            "template": terms.template,
+            "local_only": account.local_only,
             "deck": deck,
             "parent": parent,
             "country": terms.country.map(|country| country.to_string()),
@@ -98,14 +99,9 @@ impl Ops {
         of_account: Option<u32>,
     ) -> Result<(Option<u32>, Holder), Refused> {
         if kind != AccountKind::EndUser {
-            return Ok((of_account, Holder::Account(user.account)));
+            return Ok((of_account.filter(|lines| *lines < UNLIMITED_LINES), Holder::Account(user.account)));
         }
-        let class = match user.terms.kind {
-            UserKind::EndUser => self.values().await?.integer_or_off(&LINES_ENDUSER),
-            _ => None,
-        };
-        let class = class.map(|lines| u32::try_from(lines).unwrap_or(u32::MAX));
-        Ok((user.terms.max_lines.or(class), Holder::User(user.id)))
+        Ok((self.lines_by_day(user).await?, Holder::User(user.id)))
     }
 
     async fn count_bindings(&self, user: &UserRow) -> Result<usize, Refused> {

@@ -1,8 +1,10 @@
 //! What is said of a user, read and checked, ready to be laid over what is known.
 
+use tollgate_billing::account::{UNLIMITED, UNLIMITED_LINES, UNLIMITED_RATE};
 use tollgate_billing::deck::DeckKind;
 use tollgate_billing::{AccountKind, Mode, Zone};
 use tollgate_routing::country::Country;
+use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::{AuthMode, Ha1s, UserKind};
 use tollgate_settings::rows::digest::PASSWORD_MIN;
 use tollgate_sip::digest::Ha1Set;
@@ -38,8 +40,11 @@ pub struct Said {
     zone: Option<Zone>,
     email: Option<Option<String>>,
     caller_id: Option<Option<E164>>,
+    extension: Option<Option<String>>,
     max_lines: Option<Option<u32>>,
     max_lines_offpeak: Option<Option<u32>>,
+    account_max_lines: Option<Option<u32>>,
+    account_max_lines_offpeak: Option<Option<u32>>,
     daily_limit: Option<Option<Money>>,
     monthly_limit: Option<Option<Money>>,
     monthly_increment: Option<Option<Money>>,
@@ -48,10 +53,12 @@ pub struct Said {
     talk_day: Option<Option<u64>>,
     talk_month: Option<Option<u64>>,
     burn_rate: Option<Option<Rate>>,
+    local_only: Option<bool>,
     auth: Option<AuthMode>,
 }
 
 const NAME_MOST: usize = 64;
+const EXTENSION_MOST: usize = 8;
 const GENERATED: usize = 20;
 /// 32 letters and digits that nobody mistakes for each other: a hundred bits in twenty.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -63,14 +70,12 @@ impl Said {
             text.as_deref().map(|text| field::limit(text, |text| field::limit_amount(name, text))).transpose()
         };
         let count = |name: &'static str, text: &Option<String>| -> Read<Option<Option<u32>>> {
-            text.as_deref().map(|text| field::limit(text, |text| field::limit_count(name, text))).transpose()
+            let read = |text: &str| field::limit_over(text, UNLIMITED_LINES, |text| field::limit_count(name, text));
+            text.as_deref().map(read).transpose()
         };
         let seconds = |name: &'static str, text: &Option<String>| -> Read<Option<Option<u64>>> {
             text.as_deref().map(|text| field::limit(text, |text| field::limit_seconds(name, text))).transpose()
         };
-        if let Some(template) = terms.template.as_deref().filter(|name| !field::means_none(name)) {
-            return Err(Misfit::new("template", format!("there is no template {template}")));
-        }
         Ok(Said {
             kind: terms.kind.as_deref().map(|text| field::read("kind", text)).transpose()?,
             mode: match (terms.prepaid, terms.postpaid) {
@@ -97,14 +102,22 @@ impl Said {
             caller_id: option(&terms.caller_id, |text| field::read("caller_id", text))?,
             max_lines: count("max_lines", &terms.max_lines)?,
             max_lines_offpeak: count("max_lines_offpeak", &terms.max_lines_offpeak)?,
-            daily_limit: money("daily_limit", &terms.daily_limit)?,
+            account_max_lines: count("account_max_lines", &terms.account_max_lines)?,
+            account_max_lines_offpeak: count("account_max_lines_offpeak", &terms.account_max_lines_offpeak)?,
+            extension: match terms.extension.as_deref() {
+                Some(text) if field::means_none(text) => Some(None),
+                Some(text) => Some(Some(ops.extension(text).await?)),
+                None => None,
+            },
+            daily_limit: over_class(&terms.daily_limit, UNLIMITED, |text| field::limit_amount("daily_limit", text))?,
             monthly_limit: money("monthly_limit", &terms.monthly_limit)?,
             monthly_increment: money("monthly_increment", &terms.monthly_increment)?,
             monthly_ceiling: money("monthly_ceiling", &terms.monthly_ceiling)?,
             dynamic_baseline: money("dynamic_baseline", &terms.dynamic_baseline)?,
             talk_day: seconds("talk_day", &terms.talk_day)?,
             talk_month: seconds("talk_month", &terms.talk_month)?,
-            burn_rate: option(&terms.burn_rate, |text| field::limit_rate("burn_rate", text))?,
+            burn_rate: over_class(&terms.burn_rate, UNLIMITED_RATE, |text| field::limit_rate("burn_rate", text))?,
+            local_only: terms.local_only.as_deref().map(|text| field::yes_or_no("local_only", text)).transpose()?,
             auth: terms.auth.as_deref().map(auth).transpose()?,
         })
     }
@@ -127,11 +140,15 @@ impl Said {
         };
         put(lines, self.max_lines);
         put(offpeak, self.max_lines_offpeak);
+        put(&mut account.account.max_lines, self.account_max_lines);
+        put(&mut account.account.max_lines_offpeak, self.account_max_lines_offpeak);
+        put(&mut user.extension, self.extension);
         put(&mut user.country, self.country);
         put(&mut user.email, self.email);
         put(&mut user.caller_id, self.caller_id);
         put(&mut user.auth, self.auth);
         put(&mut account.deck, self.deck);
+        put(&mut account.local_only, self.local_only);
         let money = &mut account.account;
         put(&mut money.mode, self.mode);
         put(&mut money.currency, self.currency);
@@ -152,9 +169,12 @@ impl Said {
         [
             ("prepaid", self.mode.is_some()),
             ("deck", self.deck.is_some()),
+            ("local_only", self.local_only.is_some()),
             ("currency", self.currency.is_some()),
             ("timezone", self.zone.is_some()),
             ("credit_limit", self.credit_limit.is_some()),
+            ("account_max_lines", self.account_max_lines.is_some()),
+            ("account_max_lines_offpeak", self.account_max_lines_offpeak.is_some()),
             ("daily_limit", self.daily_limit.is_some()),
             ("monthly_limit", self.monthly_limit.is_some()),
             ("monthly_increment", self.monthly_increment.is_some()),
@@ -170,13 +190,34 @@ impl Said {
 }
 
 impl Ops {
+    /// Would these do for a user?
+    pub(in super::super) async fn check_terms(&self, terms: &Terms) -> Read<()> {
+        Said::read(self, terms).await.map(drop)
+    }
+
+    /// A short number: digits that help cannot be called by.
+    async fn extension(&self, text: &str) -> Read<String> {
+        let text = text.trim();
+        if !(1..=EXTENSION_MOST).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(field::wrong("extension", text, "a short number of 1 to 8 digits, or none"));
+        }
+        let values = self.values().await.map_err(|refused| Misfit::new("extension", refused))?;
+        if Emergencies::from_values(&values).is(self.snapshots.country, text) {
+            return Err(Misfit::new("extension", format!("{text} is an emergency number")));
+        }
+        Ok(text.to_owned())
+    }
+
     /// Everything about a new user, checked.
     pub(super) async fn read_new_user(&self, add: &Add) -> Result<New, Misfit> {
         check_name(&add.name)?;
-        let said = Said::read(self, &add.terms).await?;
+        let (followed, template) = self.with_template(add).await?;
+        let said = Said::read(self, &followed.terms).await?;
         let opening = add.credit.as_deref().map(|text| field::amount("credit", text)).transpose()?;
         let (mut terms, mut account) = (UserTerms::new(&add.name), accounts::Terms::default());
         account.account.currency = self.snapshots.currency;
+        terms.template = template.map(|template| template.name);
+        terms.inherited = followed.inherited;
         let payer = match &add.account {
             Some(name) => {
                 if let Some(option) = said.of_account() {
@@ -290,6 +331,10 @@ fn account_kind(kind: UserKind) -> AccountKind {
 
 fn option<T>(text: &Option<String>, read: impl FnOnce(&str) -> Read<T>) -> Read<Option<Option<T>>> {
     text.as_deref().map(|text| field::limit(text, read)).transpose()
+}
+
+fn over_class<T>(text: &Option<String>, most: T, read: impl FnOnce(&str) -> Read<T>) -> Read<Option<Option<T>>> {
+    text.as_deref().map(|text| field::limit_over(text, most, read)).transpose()
 }
 
 fn put<T>(place: &mut T, said: Option<T>) {

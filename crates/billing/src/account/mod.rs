@@ -12,7 +12,7 @@ pub use months::MonthWindow;
 pub use peaks::Peaks;
 pub use state::AccountState;
 pub(crate) use state::LARGEST;
-pub use terms::{AccountKind, AccountTerms, Mode};
+pub use terms::{AccountKind, AccountTerms, Mode, UNLIMITED, UNLIMITED_LINES, UNLIMITED_RATE};
 pub use windows::Windows;
 
 use serde::{Deserialize, Serialize};

@@ -47,6 +47,13 @@ pub struct AccountTerms {
     pub talk_month: Option<u64>,
 }
 
+/// So many lines, and so much money, are no limit: an operator said `unlimited` where a class default would hold otherwise.
+pub const UNLIMITED_LINES: u32 = u32::MAX;
+/// See [`UNLIMITED_LINES`].
+pub const UNLIMITED: Money = Money::MAX;
+/// See [`UNLIMITED_LINES`].
+pub const UNLIMITED_RATE: Rate = Rate::from_nanos(i64::MAX);
+
 /// What sort of customer it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tollgate_types::Wall;
@@ -29,6 +29,14 @@ impl Zone {
             return Day(at.secs().div_euclid(86_400).clamp(-2_000_000, 2_000_000) as i32);
         }
         Day::from_date(at.to_utc().with_timezone(&self.0).date_naive())
+    }
+
+    /// The hour that clocks here show at `at`, 0 to 23.
+    pub fn hour_of(self, at: Wall) -> u32 {
+        if self == Zone::UTC {
+            return u32::try_from(at.secs().rem_euclid(86_400) / 3600).unwrap_or(0);
+        }
+        at.to_utc().with_timezone(&self.0).hour()
     }
 
     /// The first instant of `day` here: midnight, or where the clocks skip it the first moment after.
@@ -131,6 +139,20 @@ mod tests {
 
     fn at(text: &str) -> Wall {
         serde_json::from_str(&format!("\"{text}\"")).unwrap()
+    }
+
+    #[test]
+    fn clocks_show_the_local_hour() {
+        for (zone, now, hour) in [
+            ("UTC", "2026-03-01T23:59:59Z", 23),
+            ("UTC", "1969-12-31T22:00:00Z", 22),
+            ("Europe/Budapest", "2026-03-29T00:30:00Z", 1),
+            ("Europe/Budapest", "2026-03-29T01:30:00Z", 3),
+            ("Asia/Kolkata", "2026-03-01T16:29:00Z", 21),
+            ("Asia/Kolkata", "2026-03-01T16:30:00Z", 22),
+        ] {
+            assert_eq!(zone.parse::<Zone>().unwrap().hour_of(at(now)), hour, "{zone} {now}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The call detail record: one immutable row per attempt and paid leg, refused ones too.
 
 mod cause;
+pub mod fold;
 
 pub use cause::Cause;
 
@@ -74,7 +75,8 @@ pub struct Cdr {
     pub spend_by_day: BTreeMap<Day, Money>,
     /// What each level paid: the payer first, then its resellers upwards.
     pub levels: Vec<LevelCharge>,
-    /// How many identical attempts this row stands for, itself included.
+    /// How many attempts this row stands for, itself included: refusals that repeat share one, whose count grows.
+    /// Nothing else of a record ever changes.
     pub repeats: u32,
     /// Why it was refused, or what cut it.
     pub refusal: Option<Refusal>,

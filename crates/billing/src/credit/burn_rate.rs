@@ -3,6 +3,7 @@
 use tollgate_types::{Money, Rate, Rule};
 
 use super::{Claim, Finding, Standing, Value, daily};
+use crate::account::UNLIMITED_RATE;
 use crate::calendar::Day;
 use crate::currency::narrow;
 
@@ -28,9 +29,9 @@ pub(super) fn room(standing: &Standing<'_>, _: Day) -> Option<Money> {
 }
 
 /// The account's own limit, or its daily limit over the time it must last.
-fn limit(standing: &Standing<'_>) -> Option<(Rate, &'static str)> {
+pub(super) fn limit(standing: &Standing<'_>) -> Option<(Rate, &'static str)> {
     if let Some(own) = standing.row.terms.burn_rate {
-        return Some((own, "account.burn_rate"));
+        return (own < UNLIMITED_RATE).then_some((own, "account.burn_rate"));
     }
     let seconds = i128::from(standing.rules.policy.burn_time?.as_secs().max(1));
     let (daily, _) = daily::limit(standing)?;

@@ -3,7 +3,7 @@
 use tollgate_types::{Money, Rule};
 
 use super::{Claim, Finding, Standing, Value};
-use crate::account::AccountKind;
+use crate::account::{AccountKind, UNLIMITED};
 use crate::calendar::Day;
 
 pub(super) fn find(claim: &Claim<'_>) -> Option<Finding> {
@@ -36,7 +36,7 @@ pub(super) fn room(standing: &Standing<'_>, day: Day) -> Option<Money> {
 pub fn limit(standing: &Standing<'_>) -> Option<(Money, &'static str)> {
     let terms = &standing.row.terms;
     if let Some(own) = terms.daily_limit {
-        return Some((own, "account.daily_limit"));
+        return (own < UNLIMITED).then_some((own, "account.daily_limit"));
     }
     let (default, setting) = match terms.kind {
         AccountKind::EndUser => (standing.rules.policy.daily_enduser, "credit.daily.enduser"),

@@ -52,6 +52,16 @@ pub fn limit(standing: &Standing<'_>, day: Day) -> Option<Money> {
     Some(floor.max(Money::from_micros(narrow(product))))
 }
 
+/// The setting that gives the limit on `day`: the floor, as long as the usual does not pass it.
+pub fn limit_from(standing: &Standing<'_>, day: Day) -> Option<&'static str> {
+    let (limit, floor) = (limit(standing, day)?, floor(standing)?);
+    Some(match standing.row.terms.kind {
+        _ if limit > floor => SETTING,
+        AccountKind::EndUser => "credit.dynamic.floor.enduser",
+        AccountKind::TrafficSender | AccountKind::Reseller => "credit.dynamic.floor.traffic_sender",
+    })
+}
+
 /// The highest usual day before `day`: learned, or as agreed to start from.
 pub fn baseline(standing: &Standing<'_>, day: Day) -> Money {
     let windows = standing.windows;

@@ -1,6 +1,7 @@
 //! Caps: one file each, all asked in one decision. Each tells what it compared, so that a refusal, a trace and `explain`
 //! say the same.
 
+pub mod address;
 mod balance;
 mod burn_rate;
 mod daily;
@@ -53,7 +54,7 @@ struct Cap {
     room: fn(&Standing<'_>, Day) -> Option<Money>,
 }
 
-/// By precedence. What an address may spend is its IpLimiter's to hold; everything else is here.
+/// By precedence. What an address may spend comes before them: see [`address`].
 const CAPS: [Cap; 5] = [
     Cap { find: balance::find, room: balance::room },
     Cap { find: burn_rate::find, room: burn_rate::room },

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tollgate_types::{Money, Rate, Refusal, Wall};
 
-use super::{Claim, Standing, daily, dynamic, monthly};
+use super::{Claim, Standing, burn_rate, daily, dynamic, monthly};
 use crate::account::{AccountRow, Windows};
 use crate::calendar::Day;
 use crate::hold::LevelHold;
@@ -38,6 +38,10 @@ pub struct Report {
     pub dynamic_baseline: Money,
     /// Today's limit learned from it.
     pub dynamic_limit: Option<Money>,
+    /// The setting that gives it: the multiplier, or the floor where nothing usual is known yet.
+    pub dynamic_limit_from: Option<&'static str>,
+    /// What live calls may cost a minute.
+    pub burn_rate: Option<Rate>,
     /// The fixed limit in force: the account's own or its class's.
     pub daily_limit: Option<Money>,
     /// What sets it.
@@ -82,6 +86,8 @@ pub fn report(row: &AccountRow, rules: &Rules, now: Wall) -> Report {
         talk_month: month.talk_ms / 1000,
         dynamic_baseline: dynamic::baseline(&standing, today),
         dynamic_limit: dynamic::limit(&standing, today),
+        dynamic_limit_from: dynamic::limit_from(&standing, today),
+        burn_rate: burn_rate::limit(&standing).map(|(limit, _)| limit),
         daily_limit: daily.map(|(limit, _)| limit),
         daily_limit_from: daily.map(|(_, setting)| setting),
         monthly_limit: monthly::limit(&standing),

@@ -2,9 +2,9 @@
 
 use tollgate_types::{AccountId, Money, Rate, Refusal, Rule, Wall};
 
-use super::{Ask, Books, Fault, Held, Hold, LevelQuote, Outcome, open, standing};
+use super::{Ask, Books, Fault, Held, Hold, LevelQuote, Outcome, open, sources, standing};
 use crate::calendar::Day;
-use crate::credit::{Claim, Finding, dynamic, lines, talk};
+use crate::credit::{Claim, Finding, address, dynamic, lines, talk};
 use crate::hold::{HoldRow, Holder, LevelHold};
 use crate::increment::later;
 use crate::minimum::minimum;
@@ -46,7 +46,7 @@ pub(super) fn hold(books: &mut Books, rules: &Rules, ask: &Ask, hold: &Hold, now
         row.state.exchange(None, Some(level)).map_err(|_| Fault::Overflow)?;
         books.changes.accounts.insert(level.account);
     }
-    let row = HoldRow {
+    let mut row = HoldRow {
         key,
         node: hold.node,
         sequence: ask.key.sequence,
@@ -58,6 +58,7 @@ pub(super) fn hold(books: &mut Books, rules: &Rules, ask: &Ask, hold: &Hold, now
         paid_ms: proposal.paid_ms,
         levels: proposal.levels,
         holders: holders(hold),
+        source: None,
         buy: None,
         dialogs: hold.dialogs.clone(),
         draft: hold.draft.clone(),
@@ -65,6 +66,7 @@ pub(super) fn hold(books: &mut Books, rules: &Rules, ask: &Ask, hold: &Hold, now
     for holder in &row.holders {
         *books.lines.entry(*holder).or_default() += 1;
     }
+    sources::place(books, rules, hold, &mut row, now);
     let granted = granted(&row, now);
     books.changes.holds.insert(key);
     books.holds.insert(key, row);
@@ -95,6 +97,13 @@ pub(super) fn judge(
             return Ok(None);
         }
     }
+    for level in &hold.levels {
+        let in_use = books.lines.get(&Holder::Account(level.account)).copied().unwrap_or(0);
+        let tenant = lines::of_tenant(&standing(books, rules, level.account, now)?, in_use);
+        if tenant.is_some_and(|finding| !hear(None, finding)) {
+            return Ok(None);
+        }
+    }
     let in_use = |holder| books.lines.get(&holder).copied().unwrap_or(0);
     for line in &hold.lines {
         if lines::find(in_use(line.holder), line.max, line.setting).is_some_and(|finding| !hear(None, finding)) {
@@ -108,12 +117,22 @@ pub(super) fn judge(
             return Ok(None);
         }
     }
+    let address = sources::standing(books, rules, hold, now);
+    for finding in address.iter().flat_map(address::counts) {
+        if !hear(None, finding) {
+            return Ok(None);
+        }
+    }
     for level in &hold.levels {
         for finding in talk::findings(&standing(books, rules, level.account, now)?) {
             if !hear(None, finding) {
                 return Ok(None);
             }
         }
+    }
+    let asked = sources::asked(rules, hold, proposal.levels.first());
+    if address.and_then(|address| address::cost(&address, asked)).is_some_and(|finding| !hear(None, finding)) {
+        return Ok(None);
     }
     for level in &proposal.levels {
         let standing = standing(books, rules, level.account, now)?;
@@ -128,7 +147,7 @@ pub(super) fn judge(
 
 /// The minimum ask of each level; `None` when one has no price now.
 fn propose(books: &Books, rules: &Rules, hold: &Hold, now: Wall) -> Result<Option<Proposal>, Fault> {
-    let free = hold.emergency || hold.levels.iter().all(|level| level.plan.is_free());
+    let free = hold.is_free();
     let mut talk = u64::from(rules.policy.min_talk);
     let mut paid_ms = None;
     let mut levels = Vec::with_capacity(hold.levels.len());

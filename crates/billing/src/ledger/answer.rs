@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_types::{Money, Rate, Wall};
 
-use super::{Answered, Ask, Books, Fault, Outcome, open};
+use super::{Answered, Ask, Books, Fault, Outcome, open, sources};
 use crate::charge::price_of;
 use crate::hold::{HoldRow, LevelHold};
 use crate::increment::begun_within;
@@ -84,6 +84,7 @@ pub(super) fn begin(books: &mut Books, rules: &Rules, row: &mut HoldRow, at: Wal
         *before = after;
     }
     row.paid_ms = Some(paid_ms);
+    sources::follow(books, row);
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! What can be asked of the ledger.
 
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
 use tollgate_types::{AccountId, CallId, Currency, Money, Mono, TrunkId, Wall};
 
 use crate::calendar::Day;
@@ -20,7 +23,7 @@ pub struct Ask {
 }
 
 /// Names one ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AskKey {
     /// The call, or an id minted for a payment.
     pub call: CallId,
@@ -47,6 +50,8 @@ pub enum What {
     Recover(Recover),
     /// A record that no money was held for: a refusal, or an attempt that failed before its hold. → `Settled`
     Record(Box<Cdr>),
+    /// A refusal's record stands for so many attempts by now (see [`fold`](crate::cdr::fold)). → `Done`
+    Repeats(u32),
     /// Money in or out by an admin or a payment. → `Credited`
     Credit(Credit),
     /// An admin accepts a day's spend as usual, for the dynamic limit. → `Done`
@@ -69,6 +74,8 @@ pub struct Hold {
     pub levels: Vec<LevelQuote>,
     /// Further lines it takes: the caller's, the callee's, the trunk's. Accounts of the chain are added by the ledger.
     pub lines: Vec<LineAsk>,
+    /// The address whose calls, seconds and money it counts against; `None` where the limits of an address do not concern it.
+    pub source: Option<IpAddr>,
     /// The record as far as it is known.
     pub draft: Box<Cdr>,
     /// What ends the dialogs, as far as they exist.
@@ -105,7 +112,7 @@ pub struct Extend {
 }
 
 /// The callee answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answered {
     /// When.
     pub at: Wall,
@@ -114,11 +121,12 @@ pub struct Answered {
     /// Its name, for the record.
     pub trunk_out: Option<(TrunkId, String)>,
     /// What ends both dialogs.
+    #[serde(with = "crate::hold::hex_text")]
     pub dialogs: Vec<u8>,
 }
 
 /// The call ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settle {
     /// The record complete but for money; its `talk_ms` and `answered_at` are what is charged. Not answered: nothing is.
     pub cdr: Box<Cdr>,
@@ -127,7 +135,7 @@ pub struct Settle {
 }
 
 /// A call whose process is gone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Recover {
     /// The last instant its node is known to have lived.
     pub proven_until: Wall,
@@ -146,6 +154,13 @@ pub struct Credit {
     pub note: String,
     /// Take away even what live calls hold or what lies below the floor: a charge-back.
     pub force: bool,
+}
+
+impl Hold {
+    /// Does it cost nothing at any level?
+    pub fn is_free(&self) -> bool {
+        self.emergency || self.levels.iter().all(|level| level.plan.is_free())
+    }
 }
 
 impl Ask {

@@ -1,14 +1,16 @@
 //! The rows of one transaction: what asks need, what was read, what is to be written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use tollgate_types::AccountId;
+use tollgate_types::{AccountId, TrunkId};
 
 use super::{Ask, AskKey, EntryRow, What};
 use crate::account::{AccountRow, DayRow};
 use crate::calendar::Day;
 use crate::cdr::Cdr;
 use crate::hold::{HoldKey, HoldRow, Holder};
+use crate::source::Usage;
 
 /// What a batch of asks must find in the books. Read `holds` first: their levels name further accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub struct Books {
     pub(super) lines: BTreeMap<Holder, u32>,
     pub(super) entered: BTreeMap<(AccountId, AskKey), EntryRow>,
     pub(super) days: BTreeMap<(AccountId, Day), DayRow>,
+    pub(super) sources: BTreeMap<IpAddr, Usage>,
     pub(super) changes: Touched,
 }
 
@@ -43,8 +46,11 @@ pub(super) struct Touched {
     pub accounts: BTreeSet<AccountId>,
     pub holds: BTreeSet<HoldKey>,
     pub days: BTreeSet<(AccountId, Day)>,
+    pub sources: BTreeSet<IpAddr>,
+    pub talk: BTreeMap<(TrunkId, Day), u64>,
     pub entries: Vec<EntryRow>,
     pub records: Vec<Cdr>,
+    pub repeats: Vec<(HoldKey, u32)>,
 }
 
 /// What the transaction must write, all of it or nothing.
@@ -58,10 +64,16 @@ pub struct Changes {
     pub ended: Vec<HoldKey>,
     /// Insert; (account, number) and (account, key) are unique.
     pub entries: Vec<EntryRow>,
-    /// Insert; (call, paid leg) is unique, but for those that stand for several attempts.
+    /// Insert; (call, paid leg) is unique.
     pub records: Vec<Cdr>,
+    /// Raise the count of these records, after those above are there; never lower it.
+    pub repeats: Vec<(HoldKey, u32)>,
     /// Insert or replace by (account, day).
     pub days: Vec<DayRow>,
+    /// Insert or replace.
+    pub sources: Vec<(IpAddr, Usage)>,
+    /// Milliseconds talked by an egress trunk on a day of UTC: to be added to what is there.
+    pub trunk_talk: Vec<(TrunkId, Day, u64)>,
 }
 
 impl Needs {
@@ -91,7 +103,8 @@ impl Needs {
                 | What::Silent(_)
                 | What::Settle(_)
                 | What::Recover(_)
-                | What::Record(_) => {
+                | What::Record(_)
+                | What::Repeats(_) => {
                     needs.holds.insert(ask.hold_key());
                 }
             }
@@ -131,6 +144,20 @@ impl Books {
         self.days.insert((row.account, row.day), row);
     }
 
+    /// What an address used; a new one is empty.
+    pub fn put_source(&mut self, ip: IpAddr, usage: Usage) {
+        self.sources.insert(ip, usage);
+    }
+
+    /// The addresses whose usage `asks` need, once the holds are read. Only looked at while something is limited.
+    pub fn sources_of(&self, asks: &[Ask]) -> BTreeSet<IpAddr> {
+        let asked = asks.iter().filter_map(|ask| match &ask.what {
+            What::Hold(hold) => hold.source,
+            _ => self.holds.get(&ask.hold_key())?.source.as_ref().map(|source| source.ip),
+        });
+        asked.collect()
+    }
+
     /// An account by id.
     pub fn account(&self, id: AccountId) -> Option<&AccountRow> {
         self.accounts.get(&id)
@@ -157,7 +184,10 @@ impl Books {
             ended,
             entries: touched.entries,
             records: touched.records,
+            repeats: touched.repeats,
             days: touched.days.iter().filter_map(|(id, day)| self.day_row(*id, *day)).collect(),
+            sources: touched.sources.iter().filter_map(|ip| Some((*ip, self.sources.get(ip)?.clone()))).collect(),
+            trunk_talk: touched.talk.into_iter().map(|((trunk, day), ms)| (trunk, day, ms)).collect(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate_types::{Money, Rate, Refusal, Wall};
 
-use super::{Ask, Books, Extend, Fault, Outcome, admit, answer, open, standing};
+use super::{Ask, Books, Extend, Fault, Outcome, admit, answer, open, sources, standing};
 use crate::charge::price_of;
 use crate::credit::Claim;
 use crate::hold::{HoldRow, LevelHold, Turn};
@@ -81,6 +81,9 @@ fn more(
     for level in &row.levels {
         after.push(stretched(books, rules, level, answered_at, begin, paid_ms, now)?);
     }
+    if let Some(finding) = sources::grows(books, rules, row, after.first(), now).filter(|finding| !finding.passes) {
+        return Ok(Some(finding.refusal()));
+    }
     for (before, after) in row.levels.iter().zip(&after) {
         let standing = standing(books, rules, before.account, now)?;
         let claim = Claim { standing, before: Some(before), after };
@@ -98,6 +101,7 @@ fn more(
         *before = after;
     }
     row.paid_ms = Some(paid_ms);
+    sources::follow(books, row);
     Ok(None)
 }
 
@@ -131,19 +135,28 @@ fn is_modest(
     paid_ms: u64,
     now: Wall,
 ) -> Result<bool, Fault> {
-    for level in &row.levels {
+    for (n, level) in row.levels.iter().enumerate() {
         let after = stretched(books, rules, level, answered_at, begin, paid_ms, now)?;
         let standing = standing(books, rules, level.account, now)?;
         let day = after.day_at(begin).unwrap_or(standing.windows.today);
         let asked = after.held.saturating_sub(level.held);
-        let share = standing
-            .available_on(day)
-            .map(|free| Money::from_micros(free.micros() / i64::from(rules.policy.slice_share.max(1))));
-        if asked > Money::ZERO && share.is_some_and(|share| asked > share) {
+        if asked > Money::ZERO && standing.available_on(day).is_some_and(|free| asked > share(free, rules)) {
+            return Ok(false);
+        }
+        let (payer, address) = (n == 0, sources::free(books, rules, row, now));
+        if let Some((asked, free)) = address.filter(|_| payer).map(|(source, free)| (source.convert(asked), free))
+            && asked > Money::ZERO
+            && asked > share(free, rules)
+        {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// What one extension may take of what is free.
+fn share(free: Money, rules: &Rules) -> Money {
+    Money::from_micros(free.micros() / i64::from(rules.policy.slice_share.max(1)))
 }
 
 /// One level's hold for `paid_ms` from the answer, of which what begins at `begin` is new.

@@ -10,16 +10,19 @@ mod ask;
 mod books;
 pub mod chain;
 mod credit;
+mod deferred;
 mod entry;
 mod explain;
 mod extend;
 mod outcome;
 mod recount;
 mod settle;
+mod sources;
 
 pub(crate) use admit::disabled;
 pub use ask::{Answered, Ask, AskKey, Credit, Extend, Hold, LevelQuote, LineAsk, Recover, Settle, What};
 pub use books::{Books, Changes, Needs};
+pub use deferred::{Away, Began, Deferred, Fact};
 pub use entry::{EntryKind, EntryRow, Hash};
 pub use explain::{Explained, explain};
 pub use outcome::{Fault, Held, Outcome};
@@ -46,6 +49,7 @@ fn decide(books: &mut Books, rules: &Rules, ask: &Ask, now: Wall) -> Result<Outc
         What::Settle(settle) => settle::settle(books, rules, ask, settle, now),
         What::Recover(recover) => settle::recover(books, rules, ask, recover, now),
         What::Record(cdr) => settle::record(books, ask, cdr),
+        What::Repeats(count) => settle::repeats(books, ask, *count),
         What::Credit(credit) => credit::credit(books, rules, ask, credit, now),
         What::AcceptDay { account, day } => credit::accept_day(books, rules, *account, *day, now),
     }

@@ -32,6 +32,8 @@ pub enum Outcome {
     },
     /// Noted.
     Done,
+    /// The database is away; it is written where it survives a crash, and decided when the database is back.
+    Deferred,
     /// A replay: what the first one left, read from the rows.
     Repeated(Box<Outcome>),
     /// The leg is settled already, by its own ask or by whoever found it after a crash.

@@ -21,8 +21,12 @@ pub struct Drift {
 }
 
 /// Compares the days and months that `account` carries with the charges of its records, puts them right, and tells what
-/// differed. `charges` must reach back to the first day of the oldest month carried.
-pub fn recount_spend<'a>(account: &mut AccountRow, charges: impl IntoIterator<Item = &'a LevelCharge>) -> Vec<Drift> {
+/// differed. `charges` must reach back to `from`, the first day of a month; what is older is left alone.
+pub fn recount_spend<'a>(
+    account: &mut AccountRow,
+    charges: impl IntoIterator<Item = &'a LevelCharge>,
+    from: Day,
+) -> Vec<Drift> {
     let mut days: BTreeMap<Day, (Money, u64)> = BTreeMap::new();
     for charge in charges.into_iter().filter(|charge| charge.account == account.id) {
         for (day, money) in &charge.by_day {
@@ -51,11 +55,11 @@ pub fn recount_spend<'a>(account: &mut AccountRow, charges: impl IntoIterator<It
         (*spend, *talk_ms) = counted;
     };
     if let Some(windows) = &mut account.state.windows {
-        for window in &mut windows.days {
+        for window in windows.days.iter_mut().filter(|window| window.day >= from) {
             let counted = days.get(&window.day).copied().unwrap_or_default();
             right(format!("on {}", window.day), &mut window.spend, &mut window.talk_ms, counted);
         }
-        for window in &mut windows.months {
+        for window in windows.months.iter_mut().filter(|window| window.month >= from.month()) {
             let counted = months.get(&window.month).copied().unwrap_or_default();
             right(format!("in {}", window.month), &mut window.spend, &mut window.talk_ms, counted);
         }

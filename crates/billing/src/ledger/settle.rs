@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tollgate_types::{Money, Wall};
 
-use super::{Ask, Books, EntryKind, Fault, Outcome, Recover, Settle, answer, chain, open};
+use super::{Ask, Books, EntryKind, Fault, Outcome, Recover, Settle, answer, chain, open, sources};
 use crate::calendar::{Day, Zone};
 use crate::cdr::{Cause, Cdr, HangupSide, LevelCharge, Status};
-use crate::charge::{Charge, charge, talk_by_day};
+use crate::charge::{Charge, charge, talk_by_day, talk_by_utc_day};
 use crate::currency::Rounding;
 use crate::hold::{BuyQuote, HoldKey, HoldRow, LevelHold, Turn};
 use crate::policy::Rules;
@@ -73,6 +73,16 @@ pub(super) fn record(books: &mut Books, ask: &Ask, cdr: &Cdr) -> Result<Outcome,
     Ok(Outcome::Settled(Box::new(cdr)))
 }
 
+/// A refusal has happened again: its record says how often by now.
+pub(super) fn repeats(books: &mut Books, ask: &Ask, count: u32) -> Result<Outcome, Fault> {
+    let key = ask.hold_key();
+    if !books.closed.contains(&key) {
+        return Err(Fault::UnknownHold);
+    }
+    books.changes.repeats.push((key, count));
+    Ok(Outcome::Done)
+}
+
 /// What an ask about a hold gets when there is none.
 pub(super) fn missing(books: &Books, key: HoldKey) -> Result<Outcome, Fault> {
     if books.closed.contains(&key) { Ok(Outcome::Closed) } else { Err(Fault::UnknownHold) }
@@ -123,6 +133,12 @@ fn close(books: &mut Books, rules: &Rules, ask: &Ask, row: HoldRow, mut cdr: Cdr
     }
     if let (Some(at), Some(buy)) = (row.answered_at, &row.buy) {
         cdr.buy_cost = cost_of(buy, at, talk_ms);
+    }
+    sources::release(books, rules, &row, &cdr, now);
+    if let (Some(trunk), Some(at)) = (cdr.trunk_out_id.filter(|_| talk_ms > 0), row.answered_at) {
+        for (day, ms) in talk_by_utc_day(at, talk_ms) {
+            *books.changes.talk.entry((trunk, day)).or_default() += ms;
+        }
     }
     books.holds.remove(&row.key);
     books.closed.insert(row.key);

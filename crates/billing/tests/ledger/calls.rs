@@ -3,7 +3,7 @@
 use tollgate_billing::hold::Holder;
 use tollgate_billing::ledger::{LineAsk, What, explain};
 use tollgate_billing::{AccountTerms, Outcome, PricePlan};
-use tollgate_types::{Money, UserId};
+use tollgate_types::{AccountId, Money, UserId};
 
 use crate::desk::*;
 
@@ -106,6 +106,62 @@ fn off_peak_has_its_own_lines() {
     desk.now = wall("2026-03-02T22:00:00Z");
     assert!(matches!(desk.hold(3, &free()), Outcome::Held(_)));
     assert_eq!(refusal(&desk.hold(4, &free())), "lines: 2 of 2 lines are in use");
+}
+
+#[test]
+fn lines_by_the_hour_hold_at_every_level_in_its_own_zone_and_holidays_are_off_peak() {
+    use tollgate_billing::calendar::Calendar;
+    let mut desk = Desk::new();
+    let calendar =
+        Calendar::new(vec!["mon-fri 08:00-18:00".parse().unwrap()], vec!["carnival=2026-03-03".parse().unwrap()]);
+    desk.rules.calendar = calendar.unwrap().into();
+    let terms = |zone: &str, peak, offpeak| AccountTerms {
+        zone: zone.parse().unwrap(),
+        max_lines: Some(peak),
+        max_lines_offpeak: Some(offpeak),
+        ..AccountTerms::default()
+    };
+    let anna = desk.account(1, "10", terms("UTC", 3, 1));
+    let reseller = desk.account(2, "10", terms("Asia/Tokyo", 1, 2));
+    let free = || [(anna, PricePlan::free()), (reseller, PricePlan::free())];
+    //  when, how many calls at once, what refuses the next
+    for (at, fits, why) in [
+        ("2026-03-02T08:30:00Z", 1, "1 of 1 lines"), // both in peak time: the reseller's one
+        ("2026-03-02T09:30:00Z", 2, "2 of 2 lines"), // evening in Tokyo
+        ("2026-03-02T18:30:00Z", 1, "1 of 1 lines"), // evening here too
+        ("2026-03-03T08:30:00Z", 1, "1 of 1 lines"), // a holiday, all day
+        ("2026-03-04T09:30:00Z", 2, "2 of 2 lines"),
+    ] {
+        desk.now = wall(at);
+        let first = desk.now.micros() / 1_000_000;
+        for call in first..first + fits {
+            assert!(matches!(desk.hold(call, &free()), Outcome::Held(_)), "{at}");
+        }
+        let refused = refusal(&desk.hold(first + fits, &free()));
+        assert!(refused.contains(why), "{at}: {refused}");
+        (first..first + fits).for_each(|call| drop(desk.settle(call)));
+    }
+}
+
+#[test]
+fn a_tenants_calls_are_the_lines_of_the_reseller_at_its_top() {
+    let mut desk = Desk::new();
+    desk.rules.policy.tenant_calls = Some(2);
+    let kind = tollgate_billing::AccountKind::Reseller;
+    let top = desk.account(1, "10", AccountTerms { kind, ..AccountTerms::default() });
+    let below = desk.account(2, "10", AccountTerms { kind, parent: Some(top), ..AccountTerms::default() });
+    let anna = desk.account(3, "10", AccountTerms { parent: Some(below), ..AccountTerms::default() });
+    let bob = desk.account(4, "10", AccountTerms { parent: Some(top), ..AccountTerms::default() });
+    let call = |desk: &mut Desk, call, chain: &[AccountId]| {
+        let levels: Vec<_> = chain.iter().map(|id| (*id, PricePlan::free())).collect();
+        desk.hold(call, &levels)
+    };
+    assert!(matches!(call(&mut desk, 1, &[anna, below, top]), Outcome::Held(_)));
+    assert!(matches!(call(&mut desk, 2, &[bob, top]), Outcome::Held(_)));
+    let refused = call(&mut desk, 3, &[anna, below, top]);
+    assert_eq!(refusal(&refused), "overload: the platform is at its limit (2 of 2)");
+    let carol = desk.prepaid(5, "1");
+    assert!(matches!(call(&mut desk, 4, &[carol]), Outcome::Held(_)), "who has no reseller is no tenant's");
 }
 
 #[test]

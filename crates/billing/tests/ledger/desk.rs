@@ -1,6 +1,7 @@
 //! A ledger on a desk: rows kept in plain maps, read and written as a store would, checked after every transaction.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use tollgate_billing::account::DayRow;
 use tollgate_billing::calendar::Day;
@@ -12,10 +13,11 @@ use tollgate_billing::ledger::{
     recount_spend,
 };
 use tollgate_billing::price::{Price, PricePlan};
+use tollgate_billing::source::{Past, Usage, recount as recount_sources};
 use tollgate_billing::{
     AccountRow, AccountTerms, Ask, AskKey, Books, CallKind, Cause, Cdr, HoldKey, HoldRow, Outcome, Rules, apply,
 };
-use tollgate_types::{AccountId, CallId, Money, Mono, Wall};
+use tollgate_types::{AccountId, CallId, Money, Mono, TrunkId, Wall};
 
 pub const NODE: NodeLife = NodeLife { node: 1, life: 1 };
 
@@ -28,6 +30,11 @@ pub struct Desk {
     pub entries: Vec<EntryRow>,
     pub records: Vec<Cdr>,
     pub days: BTreeMap<(AccountId, Day), DayRow>,
+    /// Where calls come from.
+    pub source: Option<IpAddr>,
+    pub sources: BTreeMap<IpAddr, Usage>,
+    /// Milliseconds by egress trunk and day of UTC.
+    pub trunk_talk: BTreeMap<(TrunkId, Day), u64>,
     payments: i64,
 }
 
@@ -64,6 +71,9 @@ impl Desk {
             entries: Vec::new(),
             records: Vec::new(),
             days: BTreeMap::new(),
+            source: None,
+            sources: BTreeMap::new(),
+            trunk_talk: BTreeMap::new(),
             payments: 0,
         }
     }
@@ -129,9 +139,18 @@ impl Desk {
             plan: plan.clone(),
         };
         let mut draft = Box::new(Cdr::begin(CallId::from_i64(call), 0, CallKind::Outbound, self.now));
+        draft.source_ip = self.source;
         draft.callee = "3612345".into();
         let levels = levels.iter().map(level).collect();
-        Hold { node: NODE, emergency: false, levels, lines: Vec::new(), draft, dialogs: b"dialogs".to_vec() }
+        Hold {
+            node: NODE,
+            emergency: false,
+            levels,
+            lines: Vec::new(),
+            source: self.source,
+            draft,
+            dialogs: b"dialogs".to_vec(),
+        }
     }
 
     pub fn answer(&mut self, call: i64) -> Outcome {
@@ -226,6 +245,12 @@ impl Desk {
                 books.put_day(row.clone());
             }
         }
+        if self.rules.policy.ip.is_on() {
+            for ip in books.sources_of(asks) {
+                let json = serde_json::to_string(&self.sources.get(&ip).cloned().unwrap_or_default()).unwrap();
+                books.put_source(ip, serde_json::from_str(&json).unwrap());
+            }
+        }
         books
     }
 
@@ -254,6 +279,10 @@ impl Desk {
         for row in changes.days {
             self.days.insert((row.account, row.day), row);
         }
+        self.sources.extend(changes.sources);
+        for (trunk, day, ms) in changes.trunk_talk {
+            *self.trunk_talk.entry((trunk, day)).or_default() += ms;
+        }
     }
 
     /// The invariants that hold after every transaction.
@@ -262,7 +291,7 @@ impl Desk {
             let mut again = row.clone();
             assert_eq!(recount(&mut again, self.holds.values()), [], "sums are those of the live holds");
             let charges = self.records.iter().flat_map(|cdr| &cdr.levels);
-            assert_eq!(recount_spend(&mut again, charges), [], "counters are those of the records");
+            assert_eq!(recount_spend(&mut again, charges, Day(0)), [], "counters are those of the records");
             let spent: Money = self
                 .records
                 .iter()
@@ -278,6 +307,15 @@ impl Desk {
                 .sum();
             assert_eq!(entered, Money::ZERO.saturating_sub(spent), "records and entries agree");
         }
+        if self.rules.policy.ip.is_on() {
+            let period = self.rules.policy.ip.period;
+            let again = recount_sources(self.past(), self.holds.values(), &self.rules, self.now);
+            for ip in self.sources.keys().chain(again.keys()) {
+                let (one, other) = (self.sources.get(ip).cloned().unwrap_or_default(), again.get(ip).cloned());
+                let other = other.unwrap_or_default();
+                assert!(one.agrees_with(&other, self.now, period), "{ip}: {one:?} is not {other:?}");
+            }
+        }
         let mut sorted: Vec<&EntryRow> = self.entries.iter().collect();
         sorted.sort_by_key(|entry| (entry.account, entry.number));
         let heads = self.accounts.values().map(|row| Head {
@@ -289,6 +327,22 @@ impl Desk {
         let mut audit = Audit::begin(heads, []).unwrap();
         sorted.into_iter().for_each(|entry| audit.read(entry).unwrap());
         audit.end().unwrap();
+    }
+
+    /// What the records say of addresses.
+    fn past(&self) -> impl Iterator<Item = Past> + '_ {
+        let granted = self.records.iter().filter(|cdr| !cdr.levels.is_empty());
+        granted.filter_map(|cdr| {
+            Some(Past {
+                ip: cdr.source_ip?,
+                paid_leg: cdr.paid_leg,
+                started_at: cdr.started_at,
+                ended_at: cdr.ended_at,
+                talk_ms: cdr.talk_ms,
+                cost: cdr.sell_cost,
+                currency: cdr.currency,
+            })
+        })
     }
 
     /// No account stands below its floor, holds counted as spent.

@@ -4,6 +4,7 @@
 
 mod desk;
 
+mod addresses;
 mod calls;
 mod caps;
 mod crash;

@@ -47,6 +47,12 @@ fn prices() -> impl Strategy<Value = Vec<(i64, i64, u32, u32, u32, i64, i64)>> {
 
 /// What a cap allowed when it was last asked: the books may never pass it, unless it was lowered since.
 fn check_caps(desk: &Desk, lowered: &[bool; 4]) {
+    if let Some(limit) = desk.rules.policy.ip.cost_max {
+        for usage in desk.sources.values() {
+            let spend = usage.sums(desk.now, desk.rules.policy.ip.period).spend;
+            assert!(spend.saturating_add(usage.held) <= limit, "{usage:?}");
+        }
+    }
     for (n, row) in desk.accounts.values().enumerate() {
         if lowered[n] {
             continue;
@@ -83,6 +89,7 @@ struct World {
     daily: Option<i64>,
     monthly: Option<i64>,
     burn: Option<i64>,
+    address: Option<i64>,
     zone: &'static str,
     begin: &'static str,
 }
@@ -97,16 +104,18 @@ fn world() -> impl Strategy<Value = World> {
         prop::option::of(200_000i64..6_000_000),
         prop::option::of(500_000i64..9_000_000),
         prop::option::of(400_000_000i64..4_000_000_000),
+        prop::option::of(1_000_000i64..20_000_000),
         prop::sample::select(zones),
         prop::sample::select(begins),
     )
-        .prop_map(|(steps, prices, balances, daily, monthly, burn, zone, begin)| World {
+        .prop_map(|(steps, prices, balances, daily, monthly, burn, address, zone, begin)| World {
             steps,
             prices,
             balances,
             daily,
             monthly,
             burn,
+            address,
             zone,
             begin,
         })
@@ -124,11 +133,13 @@ fn no_cap_is_passed_and_the_books_balance() {
 }
 
 fn live_through(world: World, asked: &Cell<u32>, admitted: &Cell<u32>) -> Result<(), TestCaseError> {
-    let World { steps, prices, balances, daily, monthly, burn, zone, begin } = world;
+    let World { steps, prices, balances, daily, monthly, burn, address, zone, begin } = world;
     let mut desk = Desk::new();
     desk.now = wall(begin);
     desk.rules.policy.dynamic = DynamicFor::EndUsers;
     desk.rules.policy.dynamic_floor_enduser = money("3");
+    desk.rules.policy.ip.cost_max = address.map(Money::from_micros);
+    desk.source = Some([192, 0, 2, 7].into());
     // 1 and 2 are customers of reseller 4; 3 stands alone, on credit.
     let terms = |n: usize| AccountTerms {
         zone: if n == 3 { "UTC" } else { zone }.parse().unwrap(),

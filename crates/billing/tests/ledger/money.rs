@@ -189,3 +189,48 @@ fn a_whole_chain_pays_or_nobody_does() {
     assert_eq!((desk.balance(anna), desk.balance(reseller)), ("9.400000".into(), "0.000000".into()));
     assert_eq!(desk.hold(9, &[(anna, plan("1")), (anna, plan("1"))]), Outcome::Impossible(Fault::CyclicChain));
 }
+
+#[test]
+fn each_level_pays_in_its_own_currency_and_on_its_own_days() {
+    let mut desk = Desk::new();
+    desk.now = wall("2026-03-02T14:59:50Z"); // ten seconds before midnight in Tokyo
+    let terms = |currency: &str, zone: &str, daily_limit: Option<&str>| AccountTerms {
+        currency: currency.parse().unwrap(),
+        zone: zone.parse().unwrap(),
+        daily_limit: daily_limit.map(money),
+        ..AccountTerms::default()
+    };
+    let anna = desk.account(1, "10", terms("USD", "America/New_York", None));
+    let middle = desk.account(2, "10", terms("EUR", "Asia/Tokyo", None));
+    let top = desk.account(3, "10000", terms("HUF", "UTC", Some("60")));
+    let chain = [(anna, plan("0.60 1/1")), (middle, plan("0.30 1/1")), (top, plan("60 1/1"))];
+    desk.hold(1, &chain);
+    desk.answer(1);
+    desk.extend(1, 2);
+    desk.extend(1, 3);
+    desk.wait(20);
+    desk.settle(1);
+    let levels = &desk.records[0].levels;
+    let told: Vec<_> = levels
+        .iter()
+        .map(|level| {
+            let days: Vec<_> = level.by_day.iter().map(|(day, money)| format!("{day} {money}")).collect();
+            (level.currency.to_string(), days.join(", "))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("USD".to_owned(), "2026-03-02 0.200000".to_owned()),
+            ("EUR".to_owned(), "2026-03-02 0.050000, 2026-03-03 0.050000".to_owned()),
+            ("HUF".to_owned(), "2026-03-02 20.000000".to_owned()),
+        ]
+    );
+    // Four minimum asks of ten forints fit the reseller's day, and not a fifth: then nobody below holds anything more.
+    for call in 2..=5 {
+        assert!(matches!(desk.hold(call, &chain), Outcome::Held(_)), "{call}");
+    }
+    let held = [anna, middle, top].map(|id| desk.held(id));
+    assert_eq!(refusal(&desk.hold(6, &chain)), "daily_limit: spend today would reach 70.000000, 60.000000 is allowed");
+    assert_eq!([anna, middle, top].map(|id| desk.held(id)), held, "whole chain or nothing");
+}

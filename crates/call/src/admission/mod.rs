@@ -3,6 +3,7 @@
 //! Nothing here has a side effect: `tollgate explain` asks the same list. Money comes last and is only priced here; what
 //! takes it, lines included, is the ledger's hold.
 
+mod capacity;
 mod case;
 mod facts;
 mod identity;
@@ -11,10 +12,11 @@ mod price;
 mod reach;
 mod route;
 mod state;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 
-pub use facts::Facts;
+pub use facts::{Facts, Load};
 pub use plan::{Admission, Candidate, Plan, PlanAsk};
 
 use tollgate_types::{Refusal, Rule};
@@ -23,6 +25,7 @@ use case::{Case, Finding};
 
 /// The list, in the order of [`Rule`]. A rule that needs more facts gets them into [`Facts`]; a new one gets a line here.
 const RULES: &[(Rule, Judge)] = &[
+    (Rule::Overload, capacity::platform_has_room),
     (Rule::NotAuthorised, state::caller_is_known),
     (Rule::UserDisabled, state::user_is_enabled),
     (Rule::AccountDisabled, state::accounts_are_enabled),
@@ -32,8 +35,10 @@ const RULES: &[(Rule, Judge)] = &[
     (Rule::UserOffline, reach::callee_is_online),
     (Rule::SelfCall, reach::callee_is_another),
     (Rule::LocalOnly, reach::stays_local),
+    (Rule::CallerBanned, suspicion::caller_is_welcome),
     (Rule::NoRoute, route::there_is_a_way),
     (Rule::NoPrice, price::every_level_has_a_price),
+    (Rule::Fraud, suspicion::is_no_fraud),
 ];
 
 /// Looks at a case, and may add to it what it found on the way.

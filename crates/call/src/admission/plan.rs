@@ -58,6 +58,8 @@ pub struct Plan {
     pub levels: Vec<LevelQuote>,
     /// Whose lines it takes.
     pub lines: Vec<LineAsk>,
+    /// Do the limits of a source address concern it?
+    pub counts_source: bool,
     /// What a minute costs the payer now.
     pub price_per_minute: Rate,
 }

@@ -7,10 +7,12 @@ use tollgate_billing::deck::{DeckVersion, Reach};
 use tollgate_billing::hold::Holder;
 use tollgate_billing::ledger::{LevelQuote, LineAsk};
 use tollgate_billing::quote::{self, Level};
+use tollgate_billing::source::Concerns;
 use tollgate_routing::account::Account;
 use tollgate_routing::dialplan::Destination;
 use tollgate_routing::user::{User, UserKind};
-use tollgate_settings::rows::call::LINES_ENDUSER;
+use tollgate_settings::Row;
+use tollgate_settings::rows::call::{LINES_ENDUSER, LINES_ENDUSER_OFFPEAK};
 use tollgate_types::{AccountId, Refusal, UserId};
 
 use super::Plan;
@@ -112,14 +114,27 @@ pub(super) fn plan(case: &mut Case<'_>) -> Plan {
     };
     let emergency = case.is_emergency();
     let lines = if emergency { Vec::new() } else { lines(case, is_redirected) };
+    let counts_source = !emergency && is_concerned(case);
     Plan {
         kind,
         emergency,
+        counts_source,
         price_per_minute: quote::price_per_minute(&case.levels, case.facts.wall),
         candidates: std::mem::take(&mut case.candidates),
         levels: std::mem::take(&mut case.levels),
         lines,
     }
+}
+
+/// Are calls of this payer counted by their source address (`ip.scope`)?
+fn is_concerned(case: &Case<'_>) -> bool {
+    let scope = Concerns::read(case.facts.values);
+    if scope.is_everybody() {
+        return true;
+    }
+    let account = case.levels.first().and_then(|level| case.facts.directory.account(level.account));
+    let user = payer(case).map(|(_, name, _)| name);
+    scope.includes(user.as_deref(), account.map(|account| &*account.name))
 }
 
 /// Whose lines it takes beside those of the accounts, which the ledger adds: the caller's and the callee's; not again of one
@@ -129,7 +144,11 @@ fn lines(case: &Case<'_>, is_redirected: bool) -> Vec<LineAsk> {
     match &case.who {
         Some(Who::User(user)) if !is_redirected => lines.push(line_of(case, user)),
         Some(Who::Trunk(trunk)) => {
-            lines.push(LineAsk { holder: Holder::Trunk(trunk.id), max: trunk.max_lines, setting: "trunk.max_lines" });
+            let (max, setting) = match trunk.max_lines_offpeak {
+                Some(offpeak) if is_offpeak(case, trunk.account) => (Some(offpeak), "trunk.max_lines_offpeak"),
+                _ => (trunk.max_lines, "trunk.max_lines"),
+            };
+            lines.push(LineAsk { holder: Holder::Trunk(trunk.id), max, setting });
         }
         _ => {}
     }
@@ -143,14 +162,27 @@ fn lines(case: &Case<'_>, is_redirected: bool) -> Vec<LineAsk> {
 }
 
 fn line_of(case: &Case<'_>, user: &User) -> LineAsk {
-    let own = if case.facts.peak { user.max_lines } else { user.max_lines_offpeak.or(user.max_lines) };
-    let class = (user.kind == UserKind::EndUser).then(|| case.facts.values.integer_or_off(&LINES_ENDUSER)).flatten();
     let holder = Holder::User(user.id);
-    match (own, class) {
-        (Some(max), _) => LineAsk { holder, max: Some(max), setting: "user.max_lines" },
-        (None, Some(max)) => {
-            LineAsk { holder, max: Some(u32::try_from(max).unwrap_or(u32::MAX)), setting: LINES_ENDUSER.name }
-        }
-        (None, None) => LineAsk { holder, max: None, setting: LINES_ENDUSER.name },
-    }
+    let is_enduser = user.kind == UserKind::EndUser;
+    let class = |row: &'static Row| case.facts.values.integer_or_off(row).filter(|_| is_enduser);
+    let class = |row| class(row).map(|max| u32::try_from(max).unwrap_or(u32::MAX));
+    let (max, setting) = match (user.max_lines, user.max_lines_offpeak) {
+        _ if !is_offpeak(case, Some(user.account)) => match user.max_lines {
+            Some(max) => (Some(max), "user.max_lines"),
+            None => (class(&LINES_ENDUSER), LINES_ENDUSER.name),
+        },
+        (_, Some(max)) => (Some(max), "user.max_lines_offpeak"),
+        (Some(max), None) => (Some(max), "user.max_lines"),
+        (None, None) => match class(&LINES_ENDUSER_OFFPEAK) {
+            Some(max) => (Some(max), LINES_ENDUSER_OFFPEAK.name),
+            None => (class(&LINES_ENDUSER), LINES_ENDUSER.name),
+        },
+    };
+    LineAsk { holder, max, setting }
+}
+
+/// By the operator's calendar, where the account lives; where none pays, by the platform's clock.
+fn is_offpeak(case: &Case<'_>, account: Option<AccountId>) -> bool {
+    let account = account.and_then(|account| case.facts.directory.account(account));
+    account.map_or(!case.facts.peak, |account| (case.facts.offpeak)(account.terms.zone))
 }

@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tollgate_billing::account::AccountTerms;
@@ -7,11 +9,13 @@ use tollgate_billing::currency::RateTable;
 use tollgate_billing::deck::{Band, Deck, DeckKind, DeckRow, DeckVersion};
 use tollgate_billing::hold::Holder;
 use tollgate_billing::price::Price;
+use tollgate_guard::caller::{self, CallerBan};
+use tollgate_guard::fraud::{Attempt, Block, Score, Standing};
 use tollgate_routing::directory::{Change, Directory};
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::lcr::Health;
 use tollgate_routing::{Account, AuthMode, Did, DidNumbers, DidUri, Domains, Egress, Ingress, Route, User};
-use tollgate_settings::Values;
+use tollgate_settings::{Literal, Value, Values};
 use tollgate_types::*;
 
 use super::*;
@@ -96,23 +100,66 @@ fn directory() -> Directory {
     ])
 }
 
+/// Who is suspected of what.
+#[derive(Default)]
+struct Watch {
+    bans: BTreeMap<String, Arc<CallerBan>>,
+    fraud: Option<Standing>,
+    asked: RefCell<Vec<Attempt>>,
+}
+
+impl Watch {
+    fn standing(&self, _: AccountId, attempt: &Attempt) -> Standing {
+        self.asked.borrow_mut().push(attempt.clone());
+        self.fraud.clone().unwrap_or_else(|| Standing::Clear(Score::default()))
+    }
+}
+
 fn judged(who: Party, dialled: &str, change: impl FnOnce(&mut PlanAsk)) -> Admission {
-    let directory = directory();
+    judged_at(&directory(), &Watch::default(), &Values::default(), false, who, dialled, change)
+}
+
+fn judged_in(directory: &Directory, values: &Values, night: bool, who: Party, dialled: &str) -> Admission {
+    judged_at(directory, &Watch::default(), values, night, who, dialled, |_| {})
+}
+
+fn judged_under(
+    watch: &Watch,
+    values: &Values,
+    who: Party,
+    dialled: &str,
+    change: impl FnOnce(&mut PlanAsk),
+) -> Admission {
+    judged_at(&directory(), watch, values, false, who, dialled, change)
+}
+
+fn judged_at(
+    directory: &Directory,
+    watch: &Watch,
+    values: &Values,
+    night: bool,
+    who: Party,
+    dialled: &str,
+    change: impl FnOnce(&mut PlanAsk),
+) -> Admission {
     let (sell, buy) =
         (deck(1, DeckKind::Sell, &[("44", "0.02"), ("979", "blocked")]), deck(2, DeckKind::Buy, &[("4", "0.01")]));
     let find = |id: DeckId| Some(if id == DeckId(1) { sell.clone() } else { buy.clone() });
-    let values = Values::default();
-    let emergencies = Emergencies::from_values(&values);
+    let emergencies = Emergencies::from_values(values);
     let facts = Facts {
-        directory: &directory,
-        values: &values,
+        directory,
+        values,
         emergencies: &emergencies,
         deck: &find,
         rates: &RateTable::default(),
         currency: Currency::USD,
         peak: true,
+        offpeak: &|_| night,
+        load: super::Load::default(),
         health: &|_| Health::FINE,
         devices: &|user| (user == UserId(4)).then_some(0),
+        caller_ban: &|subject| watch.bans.get(&subject.to_string()).cloned(),
+        fraud: &|account, attempt| watch.standing(account, attempt),
         draw: 7,
         now: Mono::START,
         wall: NOW,
@@ -233,4 +280,109 @@ fn who_sends_a_call_on_keeps_the_line_he_has() {
     assert_eq!(plan.kind, CallKind::Redirect);
     let refused = judged(user(1), "sip:442012345678@example.com", |ask| ask.local_only = true);
     assert_eq!(refused.verdict.unwrap_err().rule, Rule::LocalOnly);
+}
+
+#[test]
+fn lines_follow_the_hour_where_the_account_lives() {
+    use tollgate_settings::rows::call::{LINES_ENDUSER, LINES_ENDUSER_OFFPEAK};
+    let directory = directory();
+    let class = Values::default()
+        .with(&LINES_ENDUSER, tollgate_settings::Value::Integer(4))
+        .with(&LINES_ENDUSER_OFFPEAK, tollgate_settings::Value::Integer(3));
+    //  lines, off-peak lines, is it off-peak, so many, and what says so
+    for (max, offpeak, night, most, setting) in [
+        (Some(7), None, false, Some(7), "user.max_lines"),
+        (Some(7), Some(2), false, Some(7), "user.max_lines"),
+        (Some(7), Some(2), true, Some(2), "user.max_lines_offpeak"),
+        (Some(7), None, true, Some(7), "user.max_lines"),
+        (None, Some(2), true, Some(2), "user.max_lines_offpeak"),
+        (None, Some(2), false, Some(4), "lines.enduser"),
+        (None, None, true, Some(3), "lines.enduser_offpeak"),
+        (None, None, false, Some(4), "lines.enduser"),
+    ] {
+        let mut alice = User::clone(directory.user(UserId(1)).unwrap());
+        (alice.max_lines, alice.max_lines_offpeak) = (max, offpeak);
+        let directory = directory.with([Change::User(alice)]);
+        let admission = judged_in(&directory, &class, night, user(1), "sip:442012345678@example.com");
+        let lines = admission.verdict.unwrap().lines;
+        assert_eq!((lines[0].max, lines[0].setting), (most, setting), "{max:?} {offpeak:?} {night}");
+    }
+}
+
+#[test]
+fn a_banned_caller_is_refused_and_others_on_his_trunk_are_not() {
+    let ban = CallerBan {
+        observed: "0 % of 20 calls answered".into(),
+        limit: "5 %".into(),
+        setting: caller::ASR.name,
+        since: NOW,
+        until: NOW,
+    };
+    let watch = Watch {
+        bans: ["user 1 alice", "trunk 2 442011111111", "address 198.51.100.1"]
+            .map(|subject| (subject.to_owned(), Arc::new(ban.clone())))
+            .into(),
+        ..Watch::default()
+    };
+    let with = |mode| Values::default().with(&caller::AUTOBAN, Value::from(Literal::Word(mode)));
+    //   mode, who, from address, shown number, dialled, refused
+    for (mode, who, address, shown, dialled, refused) in [
+        ("number", user(1), "192.0.2.1", "alice", "442012345678", true),
+        ("number", user(1), "192.0.2.1", "36709999999", "442012345678", true), // another number shown is no way round
+        ("number", user(1), "192.0.2.1", "alice", "bob", false),
+        ("number", user(1), "192.0.2.1", "alice", "112", false),
+        ("off", user(1), "192.0.2.1", "alice", "442012345678", false),
+        ("number", user(2), "198.51.100.1", "bob", "442012345678", false),
+        ("number+ip", user(2), "198.51.100.1", "bob", "442012345678", true),
+        ("number+ip", user(2), "::ffff:198.51.100.1", "bob", "442012345678", true),
+        ("number", trunk(2, Some(1)), "198.51.100.1", "442011111111", "99#442012345678", true),
+        ("number+ip", trunk(2, Some(1)), "198.51.100.1", "442011111112", "99#442012345678", false),
+        ("number+ip", trunk(1, None), "198.51.100.1", "442011111111", "3612345678", false), // shown on another trunk
+    ] {
+        let admission = judged_under(&watch, &with(mode), who, &format!("sip:{dialled}@example.com"), |ask| {
+            ask.source = address.parse().unwrap();
+            ask.claim.user = shown.into();
+        });
+        let got = admission.verdict.err().map(|refusal| (refusal.rule, refusal.setting.clone(), refusal.text()));
+        let words = "calls from here went too badly of late: 0 % of 20 calls answered; usual is 5 %".to_owned();
+        let expected = refused.then(|| (Rule::CallerBanned, Some(caller::ASR.name.into()), words));
+        assert_eq!(got, expected, "{mode} {shown} {dialled}");
+    }
+}
+
+#[test]
+fn an_account_under_suspicion_is_refused_with_the_reasons_and_may_call_for_help() {
+    let block = Block { since: NOW, until: None, reason: "110 points: 9 of 9 numbers in a row (30)".into() };
+    let watch = Watch { fraud: Some(Standing::Blocked(Arc::new(block))), ..Watch::default() };
+    for (dialled, refused) in [("442012345678", true), ("bob", false), ("112", false), ("3612345678", false)] {
+        let admission =
+            judged_under(&watch, &Values::default(), user(1), &format!("sip:{dialled}@example.com"), |_| {});
+        assert_eq!(admission.verdict.as_ref().err().map(|refusal| refusal.rule), refused.then_some(Rule::Fraud));
+        let text = admission.verdict.err().map(|refusal| refusal.text());
+        let words =
+            "this looks like fraud: 110 points: 9 of 9 numbers in a row (30); calls are blocked from 100 points on";
+        assert_eq!(text.as_deref(), refused.then_some(words), "{dialled}");
+    }
+    let asked = watch.asked.into_inner();
+    assert_eq!(asked.len(), 1, "only calls that leave by a carrier are scored");
+    assert_eq!(asked[0].price, "0.02".parse::<Rate>().unwrap());
+}
+
+#[test]
+fn a_passed_call_carries_its_score_in_the_trace() {
+    let row = |watch: &Watch, shown: &str| {
+        let admission = judged_under(watch, &Values::default(), user(1), "sip:442012345678@example.com", |ask| {
+            ask.claim.user = shown.into()
+        });
+        let row = admission.trace.iter().find(|row| row.rule == Rule::Fraud).cloned().unwrap();
+        (row.setting, row.observed, row.limit)
+    };
+    let watch = Watch::default();
+    assert_eq!(row(&watch, "alice"), (Some("fraud.block_at".into()), "0 points".into(), "100".into()));
+    row(&watch, "36301111111");
+    row(&watch, "+36709999999");
+    row(&watch, "36709999999");
+    let foreign: Vec<u64> = watch.asked.into_inner().iter().map(|attempt| attempt.foreign).collect();
+    assert_eq!(foreign[..2], [0, 0], "his own name and number");
+    assert!(foreign[2] != 0 && foreign[2] == foreign[3], "the same number however it is written");
 }

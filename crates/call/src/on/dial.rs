@@ -103,7 +103,7 @@ impl Call {
         self.timers.disarm(Timer::AnswerLate);
         if let Some(hunt) = &mut self.hunt {
             let words = (status == 480).then_some("not registered");
-            hunt.weigh(Reply { words, ..Reply::plain(status) });
+            hunt.weigh(Reply { words: words.map(Into::into), ..Reply::plain(status) });
         }
         self.try_next(turn);
     }

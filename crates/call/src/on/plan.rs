@@ -65,6 +65,7 @@ impl Call {
             emergency: plan.emergency,
             levels: plan.levels.clone(),
             lines: plan.lines.clone(),
+            source: paid.cdr.source_ip.filter(|_| plan.counts_source),
             draft: paid.cdr.clone(),
             dialogs: dialogs.into_bytes(),
         };
@@ -93,7 +94,7 @@ impl Call {
                 let refusal = Refusal::new(Rule::LedgerUnavailable, None, "the books contradict the call", "");
                 self.on_money_refused(turn, place, key, refusal);
             }
-            Outcome::Settled(_) => {
+            Outcome::Settled(_) | Outcome::Deferred => {
                 if let Some(paid) = self.paid.get_mut(usize::from(place)) {
                     paid.unsure = None;
                 }

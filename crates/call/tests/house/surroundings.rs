@@ -65,6 +65,7 @@ impl House {
         let price = if free { Price::FREE } else { Price::per_minute(Rate::from_nanos(600_000_000)) };
         let account = ask.payer.account().unwrap_or(AccountId(1));
         let plan = Plan {
+            counts_source: true,
             kind,
             emergency: false,
             candidates,

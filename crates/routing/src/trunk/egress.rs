@@ -26,6 +26,12 @@ pub struct Egress {
     pub health_every: Option<Duration>,
     /// Calls at a time; `None` is unlimited.
     pub max_lines: Option<u32>,
+    /// The same outside peak hours; `None` is as in peak hours.
+    pub max_lines_offpeak: Option<u32>,
+    /// Seconds it may talk on a day of UTC, of ended calls; above it gets no more calls.
+    pub talk_day: Option<u64>,
+    /// The same for a month.
+    pub talk_month: Option<u64>,
     /// What it charges; `None` is unknown, which ranks after every known price.
     pub deck: Option<DeckId>,
     /// Its deck's currency.
@@ -76,6 +82,9 @@ impl Egress {
             register: false,
             health_every: None,
             max_lines: None,
+            max_lines_offpeak: None,
+            talk_day: None,
+            talk_month: None,
             deck: None,
             currency: Currency::USD,
             number_format: NumberFormat::default(),
@@ -85,6 +94,11 @@ impl Egress {
             country: None,
             enabled: true,
         }
+    }
+
+    /// Calls at a time at this hour.
+    pub fn lines(&self, peak: bool) -> Option<u32> {
+        if peak { self.max_lines } else { self.max_lines_offpeak.or(self.max_lines) }
     }
 
     /// May a challenge that names `realm`, received on a request that we sent to `asked_host`, be answered with our

@@ -44,6 +44,8 @@ pub struct Ingress {
     pub trusted_identity: bool,
     /// Calls at a time; `None` is unlimited.
     pub max_lines: Option<u32>,
+    /// The same outside peak hours; `None` is as in peak hours.
+    pub max_lines_offpeak: Option<u32>,
     /// A disabled one is a stranger.
     pub enabled: bool,
     /// Grows with every change of its secret.
@@ -80,6 +82,7 @@ impl Ingress {
             default_number: None,
             trusted_identity: false,
             max_lines: None,
+            max_lines_offpeak: None,
             enabled: true,
             credential_version: 0,
         }

@@ -22,6 +22,7 @@ pub static ROWS: &[&Row] = &[
     &ANONYMOUS,
     &MESSAGES_PER_DIALOG,
     &LINES_ENDUSER,
+    &LINES_ENDUSER_OFFPEAK,
     &SELF_CALL,
 ];
 
@@ -99,6 +100,12 @@ pub static LINES_ENDUSER: Row = Row::integer("lines.enduser", 5, 0, 100_000, "li
     .may_be_off()
     .loadtest(Literal::Off)
     .help("Lines of an end user without a number of his own; other kinds have none unless set");
+
+/// The guide's second number of lines.
+pub static LINES_ENDUSER_OFFPEAK: Row = Row::integer("lines.enduser_offpeak", 0, 0, 100_000, "lines")
+    .aliases(&[Alias::same("maxlinesoffpeak").off_at(&[-1])])
+    .off_by_default()
+    .help("The same outside peak hours and on holidays, by the account's time zone; off = as in peak hours");
 
 /// Voice mail by one's own number comes later.
 pub static SELF_CALL: Row =

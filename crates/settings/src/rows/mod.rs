@@ -1,8 +1,10 @@
 //! The rows of the protocol rooms: how long things may take, how much is kept, what is answered.
 
+pub mod books;
 pub mod call;
 pub mod digest;
 pub mod media;
+pub mod platform;
 pub mod registrar;
 pub mod sip;
 
