@@ -16,7 +16,12 @@ fn shell(server: &Server, statement: &str) -> String {
         .filter(|path| path.extension().is_some_and(|e| ["db", "sqlite", "sqlite3"].iter().any(|x| e == *x)))
         .min()
         .expect("an SQLite file in the data folder");
-    let output = Command::new("sqlite3").arg(database).arg(statement).output().expect("sqlite3 is installed");
+    let output = Command::new("sqlite3")
+        .args(["-cmd", ".timeout 5000"])
+        .arg(database)
+        .arg(statement)
+        .output()
+        .expect("sqlite3 is installed");
     assert!(output.status.success(), "sqlite3: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

@@ -69,7 +69,8 @@ fn the_third_of_two_lines_is_busy_until_one_hangs_up() {
     // Night falls: the same week, but no hour of it is peak time.
     server.ok(&["user", "set", "alice", "--max-lines-offpeak", "1"]);
     server.ok(&["calendar", "set", "--peak", "none"]);
-    let sixth = alice.invite(CHEAP, &[], &offer);
+    // To another number: a refusal that repeats within a minute shares its record.
+    let sixth = alice.invite("441632960002", &[], &offer);
     assert_eq!(alice.await_refusal(&sixth).status(), 486);
     let refusal = server.rows(&["cdr", "list", "--limit", "1"]).remove(0)["refusal"].clone();
     assert_eq!((&refusal["setting"], &refusal["limit"]), (&json!("user.max_lines_offpeak"), &json!("1")));
