@@ -31,7 +31,7 @@ use tollgate_types::Seed;
 use self::greeting::Greeting;
 use self::place::Place;
 use self::town::{Carriers, Town};
-use crate::platform::{NoStart, Platform, Prepared};
+use crate::platform::{Layout, NoStart, Platform, Prepared};
 use crate::serve::{self, Doors};
 
 /// Runs until SIGTERM or SIGINT; then nothing of it is left.
@@ -45,7 +45,7 @@ pub fn run() -> ExitCode {
 fn run_in(place: &Place) -> Result<(), NoStart> {
     serve::log_to_stderr(&place.config.server.log);
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    let prepared = Prepared::new(&place.config).map_err(elsewhere)?;
+    let prepared = Prepared::new(&place.config, Layout::Threads).map_err(elsewhere)?;
     System::new().block_on(async {
         let platform = Platform::open(&place.config, prepared).await?;
         live(place, platform, metrics).await

@@ -12,7 +12,7 @@ use tollgate_web::{Listening, Readiness, Ready, ServerHandle};
 
 use crate::config::Config;
 use crate::control::Door;
-use crate::platform::{NoStart, Platform, Prepared};
+use crate::platform::{Layout, NoStart, Platform, Prepared};
 
 /// Runs until SIGTERM or SIGINT; `file` is where the configuration came from.
 pub fn run(config: &Config, file: &Path) -> ExitCode {
@@ -21,7 +21,7 @@ pub fn run(config: &Config, file: &Path) -> ExitCode {
         Ok(metrics) => metrics,
         Err(error) => return refuse(&NoStart(error.to_string())),
     };
-    let prepared = match Prepared::new(config) {
+    let prepared = match Prepared::new(config, Layout::Threads) {
         Ok(prepared) => prepared,
         Err(reason) => return refuse(&reason),
     };

@@ -61,9 +61,11 @@ const LINES: usize = 600;
 /// Files that use `do_send`, which ignores a mailbox's capacity: only where no stranger decides how often, that is for
 /// answers to what the receiver asked, for news of an actor's own life, and for orders to what an actor keeps.
 const DO_SEND: &[(&str, &str)] = &[
-    ("actors/src/account.rs", "answers to asks its users were admitted with"),
     ("actors/src/call.rs", "orders to its own shard, answers to what it asked; a call exists only once admitted"),
+    ("actors/src/alerter.rs", "its own end, told to its keeper"),
+    ("actors/src/caretaker.rs", "its own end, told to its keeper"),
     ("actors/src/carrier.rs", "a trunk's own pings and registrations, paced by the wheel"),
+    ("actors/src/rater.rs", "its own end, told to its keeper"),
     ("actors/src/ip_limiter.rs", "news of its own life, answers to its shard"),
     ("actors/src/journal.rs", "a batch's end, told to itself"),
     ("actors/src/ledger.rs", "a commit's end, told to itself; its queue is capped before"),
@@ -551,4 +553,24 @@ fn the_documented_configuration_is_the_configuration() {
         findings.push(format!("[{section}] is documented and unknown"));
     }
     none(findings, "config/tollgate.toml, src/config.rs and the documented keys are one list:");
+}
+
+#[test]
+fn faults_on_order_are_for_tests_alone() {
+    let mut findings = Vec::new();
+    for file in tracked().into_iter().filter(|path| path.ends_with("Cargo.toml")) {
+        let room = file.trim_end_matches("Cargo.toml").trim_end_matches('/');
+        let manifest = manifest(if room.is_empty() { "." } else { room });
+        for table in ["dependencies", "build-dependencies"] {
+            let text = manifest.get(table).map(toml::Value::to_string).unwrap_or_default();
+            if text.contains("sabotage") {
+                findings.push(format!("{file} names it in [{table}]"));
+            }
+        }
+        let default = manifest.get("features").and_then(|features| features.get("default"));
+        if default.is_some_and(|default| default.to_string().contains("sabotage")) {
+            findings.push(format!("{file} has it by default"));
+        }
+    }
+    none(findings, "the feature `sabotage` would reach a shipped binary:");
 }

@@ -9,24 +9,56 @@ use std::sync::Arc;
 use actix::WeakAddr;
 use actix::prelude::*;
 use serde_json::{Value, json};
-use tollgate_billing::ledger::What;
+use tollgate_billing::ledger::{Ask, What};
 use tollgate_call::Event;
 use tollgate_types::{AccountId, CallId, Map};
 
 use crate::call::{Call, Tell};
-use crate::ledger::Order;
+use crate::ledger::{LedgerDoor, Order};
 use crate::observe::Observe;
 use crate::premises::Premises;
+use crate::supervision::LastWord;
 
 const MAILBOX: usize = 4096;
 
 /// See the module.
 pub struct Account {
     account: AccountId,
-    house: Arc<Premises>,
     /// Calls that hold money of this account, to be told of new funds.
     calls: Map<CallId, WeakAddr<Call>>,
     asks: u64,
+    _last_word: LastWord,
+}
+
+/// An order on its way to the Ledger. If whoever carries it dies, it goes there by itself: money must still be settled.
+pub struct Letter {
+    order: Option<Order>,
+    ledger: LedgerDoor,
+}
+
+impl Letter {
+    /// To be brought to `ledger`.
+    pub fn new(order: Order, ledger: &LedgerDoor) -> Letter {
+        Letter { order: Some(order), ledger: ledger.clone() }
+    }
+
+    /// Which ask it is, and of what.
+    fn ask(&self) -> Option<&Ask> {
+        self.order.as_ref().map(|order| &order.ask)
+    }
+
+    /// Brings it.
+    pub fn deliver(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Letter {
+    fn drop(&mut self) {
+        if let Some(order) = self.order.take() {
+            self.ledger.order(order);
+        }
+    }
 }
 
 /// An ask of money for a call that this account pays.
@@ -36,7 +68,7 @@ pub struct Enquiry {
     /// Which account.
     pub account: AccountId,
     /// What the Ledger is to do, and who wants to know.
-    pub order: Order,
+    pub letter: Letter,
     /// The call.
     pub caller: Addr<Call>,
 }
@@ -52,7 +84,8 @@ impl Account {
         Account::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let calls = house.seed.map();
-            Account { account, house, calls, asks: 0 }
+            let _last_word = LastWord::new("account", account, &house.alerter);
+            Account { account, calls, asks: 0, _last_word }
         })
     }
 }
@@ -65,17 +98,17 @@ impl Handler<Enquiry> for Account {
     type Result = ();
     fn handle(&mut self, enquiry: Enquiry, _: &mut Context<Self>) {
         self.asks += 1;
-        let call = enquiry.order.ask.key.call;
-        match &enquiry.order.ask.what {
-            What::Hold(_) | What::Extend(_) | What::Answered(_) => {
-                self.calls.insert(call, enquiry.caller.downgrade());
+        let Enquiry { letter, caller, .. } = enquiry;
+        match letter.ask() {
+            Some(Ask { key, what: What::Hold(_) | What::Extend(_) | What::Answered(_), .. }) => {
+                self.calls.insert(key.call, caller.downgrade());
             }
-            What::Settle(_) | What::Record(_) => {
-                self.calls.remove(&call);
+            Some(Ask { key, what: What::Settle(_) | What::Record(_), .. }) => {
+                self.calls.remove(&key.call);
             }
             _ => {}
         }
-        self.house.ledger.order(enquiry.order);
+        letter.deliver();
     }
 }
 

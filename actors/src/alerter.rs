@@ -1,6 +1,6 @@
 //! Turns events into words for people, without repeating itself.
 //!
-//! Kept by the platform. Holds one row for each kind and subject heard of lately, at most [`ROWS_MAX`].
+//! Kept by the [`Caretaker`]. Holds one row for each kind and subject heard of lately, at most [`ROWS_MAX`].
 //! Wakes on [`Raise`]. What it says goes to the log; other channels plug in where [`Alerter::say`] stands.
 
 use std::time::Duration;
@@ -9,8 +9,10 @@ use actix::prelude::*;
 use serde_json::{Value, json};
 use tollgate_types::{Map, Seed, Wall};
 
+use crate::caretaker::{Bequest, Caretaker, Post};
 use crate::clock::Clock;
 use crate::observe::Observe;
+use crate::supervision::Estate;
 
 /// Kinds and subjects remembered; the oldest makes room.
 const ROWS_MAX: usize = 1024;
@@ -45,9 +47,14 @@ pub struct Raise {
 }
 
 /// The one that speaks to people.
-pub struct Alerter {
+pub struct Alerter(Estate<Memory>);
+
+/// What it holds, and its successor too.
+pub struct Memory {
     clock: Clock,
     rows: Map<(&'static str, String), Row>,
+    /// Its door.
+    post: Post<Alerter>,
 }
 
 struct Row {
@@ -56,14 +63,27 @@ struct Row {
 }
 
 impl Alerter {
-    /// Starts it on the current thread.
-    pub fn open(clock: Clock, seed: Seed) -> Addr<Alerter> {
-        Alerter::create(move |ctx| {
-            ctx.set_mailbox_capacity(MAILBOX);
-            Alerter { clock, rows: seed.map() }
-        })
+    /// Starts it on the current thread, in the care of `caretaker`.
+    pub fn open(clock: Clock, seed: Seed, caretaker: Addr<Caretaker>) -> Post<Alerter> {
+        let post = Post::empty();
+        Memory { clock, rows: seed.map(), post: post.clone() }.succeed(caretaker);
+        post
     }
+}
 
+impl Bequest for Memory {
+    const KIND: &'static str = "alerter";
+
+    fn succeed(self, caretaker: Addr<Caretaker>) {
+        let post = self.post.clone();
+        post.fill(Alerter::create(move |ctx| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            Alerter(Estate::new(self, move |died| caretaker.do_send(died)))
+        }));
+    }
+}
+
+impl Memory {
     fn say(&self, alert: &Raise, held_back: u64) {
         let Raise { kind, severity, subject, text } = alert;
         match severity {
@@ -82,30 +102,34 @@ impl Handler<Raise> for Alerter {
     type Result = ();
     fn handle(&mut self, alert: Raise, _: &mut Context<Self>) {
         metrics::counter!("tollgate_alerts_total", "kind" => alert.kind).increment(1);
-        let now = self.clock.wall();
+        let now = self.0.clock.wall();
         let key = (alert.kind, alert.subject.clone());
-        if let Some(row) = self.rows.get_mut(&key)
+        if let Some(row) = self.0.rows.get_mut(&key)
             && now.since(row.said_at) < WINDOW
         {
             row.held_back += 1;
             return;
         }
-        let held_back = self.rows.remove(&key).map_or(0, |row| row.held_back);
-        if self.rows.len() >= ROWS_MAX
-            && let Some(oldest) = self.rows.iter().min_by_key(|(_, row)| row.said_at).map(|(key, _)| key.clone())
+        let held_back = self.0.rows.remove(&key).map_or(0, |row| row.held_back);
+        if self.0.rows.len() >= ROWS_MAX
+            && let Some(oldest) = self.0.rows.iter().min_by_key(|(_, row)| row.said_at).map(|(key, _)| key.clone())
         {
-            self.rows.remove(&oldest);
+            self.0.rows.remove(&oldest);
         }
-        self.say(&alert, held_back);
-        self.rows.insert(key, Row { said_at: now, held_back: 0 });
+        self.0.say(&alert, held_back);
+        self.0.rows.insert(key, Row { said_at: now, held_back: 0 });
     }
 }
 
 impl Handler<Observe> for Alerter {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
-        let held_back: u64 = self.rows.values().map(|row| row.held_back).sum();
-        MessageResult::<Observe>(json!({ "rows": self.rows.len(), "held_back": held_back }) as Value)
+        let held_back: u64 = self.0.rows.values().map(|row| row.held_back).sum();
+        MessageResult::<Observe>(json!({
+            "rows": self.0.rows.len(),
+            "held_back": held_back,
+            "alerts": self.0.rows.keys().map(|(kind, subject)| json!([kind, subject])).collect::<Vec<_>>(),
+        }) as Value)
     }
 }
 
@@ -116,7 +140,8 @@ mod tests {
     #[actix::test]
     async fn a_storm_is_said_once_a_window_and_never_grows() {
         let clock = Clock::stepped(Wall::from_secs(1_000));
-        let alerter = Alerter::open(clock.clone(), Seed([1; 4]));
+        let alerter = Alerter::open(clock.clone(), Seed([1; 4]), Caretaker::open(clock.clone()));
+        let alerter = alerter.addr().unwrap();
         for turn in 0..5_000 {
             let subject = if turn % 2 == 0 { "one".to_owned() } else { turn.to_string() };
             let storm = Raise { kind: "test", severity: Severity::Notice, subject, text: "a storm".into() };

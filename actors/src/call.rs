@@ -16,14 +16,14 @@ use tollgate_media::Leg as Side;
 use tollgate_sip::transaction::ServerKey;
 use tollgate_types::{AccountId, CallId, UserId};
 
-use crate::account::Enquiry;
+use crate::account::{Enquiry, Letter};
 use crate::carrier;
 use crate::ledger::{Answer, Order as LedgerOrder};
 use crate::media_leg::{self, Media};
 use crate::observe::Observe;
 use crate::pending::PendingCall;
 use crate::premises::Premises;
-use crate::rater::PlanCall;
+use crate::rater::{self, PlanCall};
 use crate::registration::{Asker, Locate};
 use crate::sip_shard::{CallSlot, FindDialog, Order, Orders, SipShard, ToUser, Wake};
 use crate::supervision::{Died, Estate};
@@ -125,8 +125,14 @@ impl Call {
                 waits: None,
             };
             line.house.load.begin();
-            // The keeper is told even when its mailbox is full: a dead call that nobody buries keeps its hold.
-            Call(Estate::new(line, move |died| keeper.do_send(died)))
+            let shard = line.shard.clone();
+            Call(Estate::new(line, move |died| match keeper.try_send(died) {
+                Ok(()) => {}
+                // A dead call that nobody buries keeps its hold: its keeper is told even when its mailbox is full, and
+                // the shard when the keeper has died before.
+                Err(SendError::Full(died)) => keeper.do_send(died),
+                Err(SendError::Closed(died)) => shard.do_send(died),
+            }))
         })
     }
 
@@ -193,8 +199,10 @@ impl Line {
         let account = ask.payer.account();
         self.payer = account.and_then(|account| Some((account, self.house.directory.load().account(account)?.owner?)));
         let plan = PlanCall { call: self.core.id(), query, ask, reply: own.clone() };
-        if let Err(error) = self.house.rater(self.core.shard()).try_send(plan) {
-            tracing::warn!(call = %self.core.id(), %error, "the rater takes no questions");
+        if let Err(SendError::Full(plan) | SendError::Closed(plan)) = self.house.rater(self.core.shard()).try_send(plan)
+        {
+            let admission = Box::new(rater::overloaded(&plan.ask));
+            let _ = own.try_send(Tell(Event::Planned { query: plan.query, admission }));
         }
     }
 
@@ -238,14 +246,10 @@ impl Line {
         }
         let order = LedgerOrder { ask, reply: Some(own.clone().recipient()) };
         let Some((account, owner)) = self.payer else { return self.house.ledger.order(order) };
-        let enquiry = Enquiry { account, order, caller: own.clone() };
+        let enquiry = Enquiry { account, letter: Letter::new(order, &self.house.ledger), caller: own.clone() };
         let to_user = ToUser { user: owner, errand: Errand::Ask(Box::new(enquiry)) };
-        // Where the way round is crowded, money must still be settled: straight to the Ledger.
-        if let Err(SendError::Full(ToUser { errand: Errand::Ask(enquiry), .. })) =
-            self.house.shards().of_user(owner).try_send(to_user)
-        {
-            self.house.ledger.order(enquiry.order);
-        }
+        // Where the way round is crowded, money must still be settled: the letter goes straight to the Ledger.
+        let _ = self.house.shards().of_user(owner).try_send(to_user);
     }
 
     fn media(&mut self, order: MediaOrder, own: &Addr<Call>, orders: &mut Vec<Order>) {

@@ -23,6 +23,7 @@ use crate::call::{Call, Tell};
 use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::sip_shard::{Enrol, SipShard, Wake};
+use crate::supervision::{Died, Estate, LastWord};
 use crate::trunk_board::TrunkRecord;
 
 const MAILBOX: usize = 4096;
@@ -48,6 +49,9 @@ pub struct Carrier {
     next_register: Option<Mono>,
     register: Registering,
     failures: u32,
+    /// Its shard hears of its death.
+    _heir: Estate<TrunkId>,
+    _last_word: LastWord,
 }
 
 /// Our registration with the trunk.
@@ -84,6 +88,11 @@ pub struct Heard {
     /// The answer, if there was one.
     pub message: Option<SipMessage>,
 }
+
+/// A trunk's carrier died; it wants a successor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Vacant(pub TrunkId);
 
 /// The look-up is done.
 #[derive(Message)]
@@ -134,7 +143,15 @@ impl Carrier {
             let mut tokens = Tokens::new(seed, 0);
             let register = Registering { call_id: tokens.call_id(), tag: tokens.tag(), cseq: tokens.cseq(), proofs: 0 };
             let now = house.clock.mono();
+            let (id, home) = (trunk.id, shard.clone());
+            let heir = Estate::new(id, move |died: Died<TrunkId>| {
+                if died.panicked {
+                    home.do_send(Vacant(died.remains));
+                }
+            });
             Carrier {
+                _last_word: LastWord::new("carrier", &trunk.name, &house.alerter),
+                _heir: heir,
                 record: house.trunks.record(trunk.id),
                 next_check: trunk.health_every.map(|_| now),
                 next_register: trunk.register.then_some(now),

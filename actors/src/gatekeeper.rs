@@ -19,10 +19,11 @@ use tollgate_store::{Store, known_sources};
 use tollgate_types::{Mono, Seed, Wall};
 
 use crate::alerter::{Alerter, Raise, Severity};
+use crate::caretaker::Post;
 use crate::clock::Clock;
 use crate::gate::{BANS_MAX, Gate};
 use crate::kernel_set::KernelSet;
-use crate::observe::Observe;
+use crate::observe::{NextDeadline, Observe};
 use crate::sip_shard::Tick;
 use crate::supervision::contain;
 
@@ -34,7 +35,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Gatekeeper {
     gate: Arc<Gate>,
     clock: Clock,
-    alerter: Addr<Alerter>,
+    alerter: Post<Alerter>,
     memory: Option<(Store, tokio::runtime::Handle)>,
     kernel: Option<KernelSet>,
     offenders: Offenders,
@@ -75,7 +76,7 @@ impl Gatekeeper {
         gate: Arc<Gate>,
         memory: Option<(Store, tokio::runtime::Handle)>,
         kernel: Option<KernelSet>,
-        alerter: Addr<Alerter>,
+        alerter: Post<Alerter>,
         clock: Clock,
         seed: Seed,
     ) -> Addr<Gatekeeper> {
@@ -319,6 +320,14 @@ impl Handler<Tick> for Gatekeeper {
             self.next = tick.0 + PAUSE;
             contain("gatekeeper.tick", || self.tidy(tick.0, ctx));
         }
+    }
+}
+
+impl Handler<NextDeadline> for Gatekeeper {
+    type Result = Option<Mono>;
+    fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
+        let has_work = !self.unsaved.is_empty() || !self.gate.bans().is_empty();
+        has_work.then_some(self.next)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Kept by the shard that the address names, on the [`Gatekeeper`](crate::gatekeeper::Gatekeeper)'s behalf. Keeps those
 //! trunks' [`Call`](crate::call::Call)s. Born at the first call from a trunk's address; retires after [`IDLE`] without one.
-//! After a crash it is born anew; living calls are buried by whoever keeps them then.
+//! After a crash it is born anew; living calls are buried by their shard.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use tollgate_types::Mono;
 use crate::call::Line;
 use crate::observe::Observe;
 use crate::premises::Premises;
-use crate::sip_shard::{Admitted, Enrol, Leave, Retire, Wake};
-use crate::supervision::Died;
+use crate::sip_shard::{Enrol, Leave, Retire, Wake};
+use crate::supervision::{Died, LastWord};
 use crate::undertaker::bury;
 use crate::user_limiter::MayCall;
 
@@ -30,6 +30,7 @@ pub struct IpLimiter {
     house: Arc<Premises>,
     calls: u32,
     last_used: Mono,
+    _last_word: LastWord,
 }
 
 /// May a trunk's call from this address begin?
@@ -43,7 +44,8 @@ impl IpLimiter {
         IpLimiter::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
             let last_used = house.clock.mono();
-            IpLimiter { source, shard, house, calls: 0, last_used }
+            let _last_word = LastWord::new("source limiter", source, &house.alerter);
+            IpLimiter { source, shard, house, calls: 0, last_used, _last_word }
         })
     }
 }
@@ -63,7 +65,7 @@ impl Handler<MayEnter> for IpLimiter {
         self.last_used = self.house.clock.mono();
         self.calls += 1;
         let MayEnter(ask) = ask;
-        ask.reply.do_send(Admitted { key: ask.key, verdict: Ok(ctx.address().recipient()) });
+        ask.answer(Ok(ctx.address().recipient()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is written behind: bindings, so that devices are found again after a restart.
 //!
-//! Kept by the platform. Holds what is not written yet, one row a binding, the latest word wins; writes it once a second on
-//! the database's runtime. Wakes on [`Written`] and [`Tick`]. After a crash of the process at most the last second is lost,
+//! Kept by the [`Caretaker`]. Holds what is not written yet, one row a binding, the latest word wins; writes it once a second,
+//! aside. Wakes on [`Written`] and [`Tick`]. After a crash of the process at most the last second is lost,
 //! and phones register again by themselves.
 
 use std::sync::Arc;
@@ -13,10 +13,13 @@ use tollgate_store::Store;
 use tollgate_store::registrations::{self, Row};
 use tollgate_types::{Map, Mono, Seed, UserId, Wall};
 
+use crate::aside::Aside;
+use crate::caretaker::{Bequest, Caretaker, Post};
 use crate::clock::Clock;
-use crate::observe::Observe;
+use crate::observe::{NextDeadline, Observe};
 use crate::premises::Premises;
 use crate::sip_shard::Tick;
+use crate::supervision::Estate;
 
 /// Words on their way here. What is lost here costs a device one registration interval after a restart.
 const MAILBOX: usize = 65_536;
@@ -27,10 +30,15 @@ const WAITING_MAX: usize = 500_000;
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// See the module.
-pub struct Journal {
+pub struct Journal(Estate<Pages>);
+
+/// What it holds, and its successor too.
+pub struct Pages {
+    /// Its door.
+    post: Post<Journal>,
     clock: Clock,
     store: Store,
-    runtime: tokio::runtime::Handle,
+    aside: Aside,
     waiting: Map<(UserId, u32), Word>,
     busy: bool,
     next: Mono,
@@ -55,7 +63,7 @@ enum Word {
 
 /// The way to the Journal.
 #[derive(Clone)]
-pub struct JournalDoor(pub Addr<Journal>);
+pub struct JournalDoor(pub Post<Journal>);
 
 impl JournalDoor {
     /// Hands over a word; a full mailbox drops and counts it.
@@ -102,15 +110,30 @@ impl Written {
 }
 
 impl Journal {
-    /// Starts it on the current thread.
-    pub fn open(store: Store, runtime: tokio::runtime::Handle, clock: Clock, seed: Seed) -> Addr<Journal> {
-        Journal::create(move |ctx| {
-            ctx.set_mailbox_capacity(MAILBOX);
-            let next = clock.mono() + PAUSE;
-            Journal { clock, store, runtime, waiting: seed.map(), busy: false, next, dropped: 0 }
-        })
+    /// Starts it on the current thread, in the care of `caretaker`.
+    pub fn open(store: Store, aside: Aside, clock: Clock, seed: Seed, caretaker: Addr<Caretaker>) -> Post<Journal> {
+        let (post, waiting, next) = (Post::empty(), seed.map(), clock.mono() + PAUSE);
+        let pages = Pages { post: post.clone(), clock, store, aside, waiting, busy: false, next, dropped: 0 };
+        pages.succeed(caretaker);
+        post
     }
+}
 
+impl Bequest for Pages {
+    const KIND: &'static str = "journal";
+
+    fn succeed(mut self, caretaker: Addr<Caretaker>) {
+        // The end of a write that is under way may have been told to the dead.
+        self.busy = false;
+        let post = self.post.clone();
+        post.fill(Journal::create(move |ctx| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            Journal(Estate::new(self, move |died| caretaker.do_send(died)))
+        }));
+    }
+}
+
+impl Pages {
     fn take(&mut self, written: Written) {
         let key = (written.user, written.number);
         if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&key) {
@@ -129,7 +152,7 @@ impl Journal {
         self.waiting.insert(key, word);
     }
 
-    fn flush(&mut self, ctx: &mut Context<Journal>) {
+    fn flush(&mut self) {
         if self.busy || self.waiting.is_empty() {
             return;
         }
@@ -137,8 +160,8 @@ impl Journal {
         let keys: Vec<_> = self.waiting.keys().take(BATCH_MAX).copied().collect();
         let batch: Vec<_> =
             keys.into_iter().filter_map(|key| self.waiting.remove(&key).map(|word| (key, word))).collect();
-        let (store, own) = (self.store.clone(), ctx.address());
-        self.runtime.spawn(async move {
+        let (store, post) = (self.store.clone(), self.post.clone());
+        self.aside.spawn(async move {
             let changes: Vec<registrations::Change> = batch
                 .iter()
                 .map(|((user, number), word)| match word {
@@ -150,7 +173,10 @@ impl Journal {
                 })
                 .collect();
             let failed = registrations::write(&store, &changes).await.err().map(|error| error.to_string());
-            own.do_send(Flushed { batch: if failed.is_some() { batch } else { Vec::new() }, failed });
+            // Whoever is the journal by now: a successor takes back what was not written.
+            if let Some(journal) = post.addr() {
+                journal.do_send(Flushed { batch: if failed.is_some() { batch } else { Vec::new() }, failed });
+            }
         });
     }
 }
@@ -175,49 +201,56 @@ impl Actor for Journal {
 impl Handler<Written> for Journal {
     type Result = ();
     fn handle(&mut self, written: Written, _: &mut Context<Self>) {
-        self.take(written);
+        self.0.take(written);
     }
 }
 
 impl Handler<Tick> for Journal {
     type Result = ();
-    fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
-        if tick.0 >= self.next {
-            self.next = tick.0 + PAUSE;
-            self.flush(ctx);
+    fn handle(&mut self, tick: Tick, _: &mut Context<Self>) {
+        if tick.0 >= self.0.next {
+            self.0.next = tick.0 + PAUSE;
+            self.0.flush();
         }
     }
 }
 
 impl Handler<Flushed> for Journal {
     type Result = ();
-    fn handle(&mut self, flushed: Flushed, ctx: &mut Context<Self>) {
-        self.busy = false;
+    fn handle(&mut self, flushed: Flushed, _: &mut Context<Self>) {
+        self.0.busy = false;
         match flushed.failed {
             Some(error) => {
                 tracing::warn!(%error, "registrations are not written; they are tried again");
                 for (key, word) in flushed.batch {
-                    self.waiting.entry(key).or_insert(word);
+                    self.0.waiting.entry(key).or_insert(word);
                 }
-                self.next = self.clock.mono() + PAUSE;
+                self.0.next = self.0.clock.mono() + PAUSE;
             }
             // More than one batch: the next follows at once.
-            None => self.flush(ctx),
+            None => self.0.flush(),
         }
     }
 }
 
 impl Handler<IsWritten> for Journal {
     type Result = bool;
-    fn handle(&mut self, _: IsWritten, ctx: &mut Context<Self>) -> bool {
-        self.flush(ctx);
-        self.waiting.is_empty() && !self.busy
+    fn handle(&mut self, _: IsWritten, _: &mut Context<Self>) -> bool {
+        self.0.flush();
+        self.0.waiting.is_empty() && !self.0.busy
+    }
+}
+
+impl Handler<NextDeadline> for Journal {
+    type Result = Option<Mono>;
+    fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
+        (!self.0.busy && !self.0.waiting.is_empty()).then_some(self.0.next)
     }
 }
 
 impl Handler<Observe> for Journal {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
-        MessageResult::<Observe>(json!({ "waiting": self.waiting.len(), "dropped": self.dropped }) as Value)
+        MessageResult::<Observe>(json!({ "waiting": self.0.waiting.len(), "dropped": self.0.dropped }) as Value)
     }
 }

@@ -9,6 +9,7 @@
 //! spool brings them again before anything else is settled.
 
 mod birth;
+mod commit;
 mod door;
 mod outage;
 mod spooler;
@@ -25,15 +26,18 @@ use tollgate_billing::cdr::fold::Folds;
 use tollgate_billing::ledger::{Ask, AskKey, Away, Fault, Outcome, Recover, What};
 use tollgate_billing::policy::Rules;
 use tollgate_store::book;
-use tollgate_store::spool::Part;
 use tollgate_types::Mono;
 
 use crate::alerter::{Alerter, Raise, Severity};
+use crate::aside::Aside;
 use crate::call::unavailable;
+use crate::caretaker::Post;
 use crate::clock::Clock;
-use crate::observe::Observe;
+use crate::observe::{NextDeadline, Observe};
 use crate::sip_shard::Tick;
+use crate::supervision::contain;
 pub use birth::LedgerPlans;
+use commit::Commit;
 pub use door::LedgerDoor;
 use door::{Way, is_fact};
 use spooler::Spooler;
@@ -61,25 +65,31 @@ pub struct Ledger {
     busy: bool,
     /// No transaction before this.
     not_before: Mono,
+    /// So many asks go one by one: in their batch one met a fault.
+    careful: usize,
     spooler: Spooler,
     folds: Folds,
     /// When counts of repeated refusals are written next.
     tell_folds_at: Mono,
     way: Way,
-    alerter: Addr<Alerter>,
+    alerter: Post<Alerter>,
     failing_since: Option<Mono>,
     /// The same for those who only want to know whether.
     failing: Arc<AtomicBool>,
     commits: u64,
     asks: u64,
+    #[cfg(feature = "sabotage")]
+    stalled: bool,
+    #[cfg(feature = "sabotage")]
+    cut: bool,
 }
 
 /// Where the books are.
 enum Engine {
     /// In a file: committed on this very thread.
     Here(Box<book::sqlite::Book>),
-    /// On a server: the transaction runs on the database's runtime and comes back as a message.
-    There { book: Option<Box<book::postgres::Book>>, runtime: tokio::runtime::Handle },
+    /// On a server: the transaction runs aside and comes back as a message.
+    There { book: Option<Box<book::postgres::Book>>, aside: Aside },
 }
 
 struct Waiting {
@@ -108,29 +118,6 @@ pub struct Answer {
     pub outcome: Outcome,
 }
 
-/// Begin a transaction with what waits.
-#[derive(Clone, Copy, Message)]
-#[rtype(result = "()")]
-struct Commit;
-
-/// A transaction on the server has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Committed {
-    book: Box<book::postgres::Book>,
-    batch: Batch,
-    result: Result<Vec<Outcome>, String>,
-}
-
-/// What goes into one transaction: asks that came by the door, then some from the spool.
-#[derive(Default)]
-struct Batch {
-    waiting: Vec<Waiting>,
-    spooled: Option<(Part, Vec<Ask>)>,
-    /// Nothing but the question whether the database is back.
-    is_probe: bool,
-}
-
 impl Ledger {
     /// How long an ask may wait for company (DESIGN.md, Money).
     fn patience(what: &What) -> Duration {
@@ -148,8 +135,9 @@ impl Ledger {
         }
         self.asks += 1;
         let now = self.clock.mono();
+        // A record that cannot be compared is written: nothing is lost by that.
         if let What::Record(cdr) = &ask.what
-            && !self.folds.take(ask.key, cdr, now)
+            && contain("ledger.fold", || self.folds.take(ask.key, cdr, now)) == Some(false)
         {
             let answer = Answer { key: ask.key, outcome: Outcome::Deferred };
             let _ = reply.map(|reply| reply.try_send(answer));
@@ -187,6 +175,10 @@ impl Ledger {
     }
 
     fn begin_if_due(&mut self, now: Mono, ctx: &mut Context<Ledger>) {
+        #[cfg(feature = "sabotage")]
+        if self.stalled {
+            return;
+        }
         if self.busy || now < self.not_before {
             return;
         }
@@ -196,61 +188,6 @@ impl Ledger {
             // Behind what the mailbox holds already: that rides along.
             ctx.notify(Commit);
         }
-    }
-
-    /// The next batch, in order; who gave up meanwhile is told so.
-    fn next_batch(&mut self, now: Mono) -> Batch {
-        if self.failing_since.is_some() {
-            return Batch { is_probe: true, ..Batch::default() };
-        }
-        let mut batch = Vec::with_capacity(self.waiting.len().min(BATCH_MAX));
-        while batch.len() < BATCH_MAX
-            && let Some(waiting) = self.waiting.pop_front()
-        {
-            if !is_fact(&waiting.ask.what) && waiting.ask.give_up_at <= now {
-                self.turn_away(waiting, "the ledger came too late");
-            } else {
-                batch.push(waiting);
-            }
-        }
-        self.begin_at = self.waiting.iter().map(|waiting| waiting.begin_by).min().unwrap_or(Mono::NEVER);
-        let room = BATCH_MAX - batch.len();
-        let spooled = if room > 0 { self.spooler.oldest(room) } else { None };
-        Batch { waiting: batch, spooled, is_probe: false }
-    }
-
-    fn finish(&mut self, batch: Batch, result: Result<Vec<Outcome>, String>, ctx: &mut Context<Ledger>) {
-        self.busy = false;
-        let now = self.clock.mono();
-        match result {
-            Ok(outcomes) => {
-                self.commits += u64::from(!batch.is_probe);
-                metrics::counter!("tollgate_ledger_commits_total").increment(u64::from(!batch.is_probe));
-                metrics::counter!("tollgate_ledger_asks_total").increment(outcomes.len() as u64);
-                self.is_back(now);
-                let mut outcomes = outcomes.into_iter();
-                for (waiting, outcome) in batch.waiting.into_iter().zip(outcomes.by_ref()) {
-                    self.answer(waiting, outcome);
-                }
-                if let Some((part, asks)) = batch.spooled {
-                    for (ask, outcome) in asks.into_iter().zip(outcomes) {
-                        self.answer(Waiting { ask, reply: None, begin_by: now }, outcome);
-                    }
-                    self.spooler.forget(&part, self.clock.wall());
-                }
-            }
-            Err(error) => {
-                metrics::counter!("tollgate_ledger_failures_total").increment(1);
-                self.is_away(now, &error);
-                let waiting = std::mem::take(&mut self.waiting);
-                self.begin_at = Mono::NEVER;
-                for waiting in batch.waiting.into_iter().chain(waiting) {
-                    self.do_without(waiting);
-                }
-                self.spooler.sync();
-            }
-        }
-        self.begin_if_due(now, ctx);
     }
 
     fn answer(&mut self, waiting: Waiting, outcome: Outcome) {
@@ -295,62 +232,20 @@ impl Actor for Ledger {
 impl Handler<Order> for Ledger {
     type Result = ();
     fn handle(&mut self, order: Order, ctx: &mut Context<Self>) {
-        self.take(order, ctx);
+        contain("ledger.order", || self.take(order, ctx));
     }
 }
 
 impl Handler<Tick> for Ledger {
     type Result = ();
     fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
-        self.spooler.sync();
-        if tick.0 >= self.tell_folds_at && self.folds.has_grown() {
-            self.tell_folds(tick.0, ctx);
-        }
-        self.begin_if_due(tick.0, ctx);
-    }
-}
-
-impl Handler<Commit> for Ledger {
-    type Result = ();
-    fn handle(&mut self, _: Commit, ctx: &mut Context<Self>) {
-        let (now, wall) = (self.clock.mono(), self.clock.wall());
-        let batch = self.next_batch(now);
-        let spooled = batch.spooled.iter().flat_map(|(_, asks)| asks);
-        let asks: Vec<Ask> = batch.waiting.iter().map(|waiting| &waiting.ask).chain(spooled).cloned().collect();
-        if asks.is_empty() && !batch.is_probe && batch.spooled.is_none() {
-            self.busy = false;
-            return;
-        }
-        let rules = self.rules.load_full();
-        match &mut self.book {
-            Engine::Here(book) => {
-                let result =
-                    if batch.is_probe { book.probe().map(|()| Vec::new()) } else { book.commit(&rules, &asks, wall) };
-                self.finish(batch, result.map_err(|error| error.to_string()), ctx);
+        contain("ledger.tick", || {
+            self.spooler.sync();
+            if tick.0 >= self.tell_folds_at && self.folds.has_grown() {
+                self.tell_folds(tick.0, ctx);
             }
-            Engine::There { book, runtime } => {
-                let Some(mut book) = book.take() else { return };
-                let own = ctx.address();
-                runtime.spawn(async move {
-                    let result = if batch.is_probe {
-                        book.probe().await.map(|()| Vec::new())
-                    } else {
-                        book.commit(&rules, &asks, wall).await
-                    };
-                    own.do_send(Committed { book, batch, result: result.map_err(|error| error.to_string()) });
-                });
-            }
-        }
-    }
-}
-
-impl Handler<Committed> for Ledger {
-    type Result = ();
-    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
-        if let Engine::There { book, .. } = &mut self.book {
-            *book = Some(committed.book);
-        }
-        self.finish(committed.batch, committed.result, ctx);
+            self.begin_if_due(tick.0, ctx);
+        });
     }
 }
 
@@ -371,6 +266,21 @@ impl Handler<IsDrained> for Ledger {
     }
 }
 
+impl Handler<NextDeadline> for Ledger {
+    type Result = Option<Mono>;
+    fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
+        let now = self.clock.mono();
+        let waits = (!self.waiting.is_empty()).then_some(self.begin_at);
+        let looks = (self.failing_since.is_some() || self.spooler.waiting() > 0).then_some(now);
+        let begins = waits.into_iter().chain(looks).min().map(|at| at.max(self.not_before));
+        #[cfg(feature = "sabotage")]
+        let begins = begins.filter(|_| !self.stalled);
+        let syncs = self.spooler.is_unsafe().then_some(now);
+        let tells = self.folds.has_grown().then_some(self.tell_folds_at);
+        begins.filter(|_| !self.busy).into_iter().chain(syncs).chain(tells).min()
+    }
+}
+
 impl Handler<Observe> for Ledger {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
@@ -382,5 +292,22 @@ impl Handler<Observe> for Ledger {
             "spooled": self.spooler.waiting(),
             "lost": self.spooler.lost(),
         }) as Value)
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Handler<crate::sabotage::Stall> for Ledger {
+    type Result = ();
+    fn handle(&mut self, stall: crate::sabotage::Stall, ctx: &mut Context<Self>) {
+        self.stalled = stall.0;
+        self.begin_if_due(self.clock.mono(), ctx);
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Handler<crate::sabotage::Cut> for Ledger {
+    type Result = ();
+    fn handle(&mut self, cut: crate::sabotage::Cut, _: &mut Context<Self>) {
+        self.cut = cut.0;
     }
 }

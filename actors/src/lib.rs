@@ -16,13 +16,16 @@
 //! ├ Ledger                          the one writer of money and call records
 //! ├ Journal                         what is written behind
 //! ├ Watcher                         callers and accounts that are suspected
-//! └ Alerter                         what people are told
+//! ├ Alerter                         what people are told
+//! └ Caretaker                       successors of Alerter, Journal and Raters
 //! ```
 
 pub mod account;
 pub mod alerter;
 pub mod analysis;
+pub mod aside;
 pub mod call;
+pub mod caretaker;
 pub mod carrier;
 pub mod clock;
 pub mod edge;
@@ -49,6 +52,8 @@ pub mod relay_loop;
 pub mod reputations;
 pub mod residents;
 pub mod resolver;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sip_shard;
 pub mod snapshots;
 pub mod supervision;

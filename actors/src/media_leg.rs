@@ -20,6 +20,7 @@ use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::relay::{Ask, CallStats, Opened as RelayOpened, RelayError, SharedCall};
 use crate::sip_shard::{Order, Wake};
+use crate::supervision::LastWord;
 
 /// How often a leg looks whether its party is still heard.
 pub const LOOK: Duration = Duration::from_secs(5);
@@ -38,6 +39,7 @@ pub struct MediaLeg {
     reported: bool,
     /// The call was told that neither is heard; only side A tells.
     is_quiet: bool,
+    _last_word: LastWord,
 }
 
 /// What silence means now.
@@ -172,7 +174,8 @@ impl MediaLeg {
     fn open(side: Side, shared: Arc<SharedCall>, house: Arc<Premises>, call: Addr<Call>) -> Addr<MediaLeg> {
         MediaLeg::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            MediaLeg { side, shared, house, call, watching: None, reported: false, is_quiet: false }
+            let _last_word = LastWord::new("media leg", format!("{side:?}"), &house.alerter);
+            MediaLeg { side, shared, house, call, watching: None, reported: false, is_quiet: false, _last_word }
         })
     }
 

@@ -19,6 +19,7 @@ use tollgate_sip::{binding, digest};
 use tollgate_types::Seed;
 
 use crate::alerter::Alerter;
+use crate::caretaker::{Caretaker, Post};
 use crate::clock::Clock;
 use crate::edge::{EdgeCounts, Wires};
 use crate::gate::Gate;
@@ -72,7 +73,9 @@ pub struct Premises {
     /// Who watches how calls go.
     pub watcher: WatcherDoor,
     /// Who tells people.
-    pub alerter: Addr<Alerter>,
+    pub alerter: Post<Alerter>,
+    /// Who keeps those behind a [`Post`].
+    pub caretaker: Addr<Caretaker>,
     /// Names to addresses.
     pub resolver: Resolver,
     /// What challenges are signed with.
@@ -92,7 +95,7 @@ pub struct Premises {
     /// Who is online.
     pub presence: Presence,
     shards: OnceLock<Shards>,
-    raters: OnceLock<Vec<Addr<Rater>>>,
+    raters: OnceLock<Vec<Post<Rater>>>,
 }
 
 /// How much the node carries.
@@ -156,7 +159,8 @@ pub struct Plans {
     pub ledger: LedgerDoor,
     pub journal: JournalDoor,
     pub watcher: WatcherDoor,
-    pub alerter: Addr<Alerter>,
+    pub alerter: Post<Alerter>,
+    pub caretaker: Addr<Caretaker>,
     pub resolver: Resolver,
     pub edge_counts: Arc<EdgeCounts>,
     pub calls_max: u64,
@@ -187,6 +191,7 @@ impl Premises {
             journal: plans.journal,
             watcher: plans.watcher,
             alerter: plans.alerter,
+            caretaker: plans.caretaker,
             resolver: plans.resolver,
             edge_counts: plans.edge_counts,
             trunks: TrunkBoard::new(plans.seed.child(0x7472)),
@@ -200,7 +205,7 @@ impl Premises {
     }
 
     /// The shards and their raters move in, once.
-    pub fn move_in(&self, shards: Shards, raters: Vec<Addr<Rater>>) {
+    pub fn move_in(&self, shards: Shards, raters: Vec<Post<Rater>>) {
         let first = self.shards.set(shards).is_ok() && self.raters.set(raters).is_ok();
         assert!(first, "a house is moved into once");
     }
@@ -211,7 +216,7 @@ impl Premises {
     }
 
     /// The rater of a shard.
-    pub fn rater(&self, shard: u16) -> &Addr<Rater> {
+    pub fn rater(&self, shard: u16) -> &Post<Rater> {
         let raters = self.raters.get().expect("nobody asks before the raters have moved in");
         &raters[usize::from(shard) % raters.len()]
     }

@@ -1,6 +1,6 @@
 //! May this leg be dialled, by whom is it carried, what does it cost and what must be held for it.
 //!
-//! One a shard, kept by the platform. Holds nothing of its own: directory, decks and trunk records are read from today's
+//! One a shard, kept by the [`Caretaker`]. Holds nothing of its own: directory, decks and trunk records are read from today's
 //! snapshots at each question, and the one ordered list of rules ([`tollgate_call::admission`]) judges. Prepaid, postpaid and
 //! dynamic credit are enforced by the ask it prices, in the Ledger. A panic costs one question.
 
@@ -15,15 +15,22 @@ use tollgate_types::{CallId, Mono, Refusal, Rule, UserId, Wall};
 
 use crate::alerter::{Raise, Severity};
 use crate::call::{Call, Tell};
+use crate::caretaker::{Bequest, Caretaker, Post};
 use crate::observe::Observe;
 use crate::premises::Premises;
-use crate::supervision::contain;
+use crate::supervision::{Estate, contain};
 
 const MAILBOX: usize = 8192;
 
 /// See the module.
-pub struct Rater {
+pub struct Rater(Estate<Desk>);
+
+/// What it works with, and its successor too.
+pub struct Desk {
     house: Arc<Premises>,
+    /// Its door, and the thread it is on unless that is the caretaker's.
+    post: Post<Rater>,
+    thread: Option<ArbiterHandle>,
     asked: u64,
     refused: u64,
 }
@@ -43,19 +50,27 @@ pub struct PlanCall {
 }
 
 impl Rater {
-    /// Starts it on another thread.
-    pub fn open_in(arbiter: &ArbiterHandle, house: Arc<Premises>) -> Addr<Rater> {
-        Rater::start_in_arbiter(arbiter, move |ctx| Rater::born(house, ctx))
+    /// Starts it on a thread, or on the current one, which then is its caretaker's too.
+    pub fn open(thread: Option<ArbiterHandle>, house: Arc<Premises>) -> Post<Rater> {
+        let (post, caretaker) = (Post::empty(), house.caretaker.clone());
+        Desk { house, post: post.clone(), thread, asked: 0, refused: 0 }.succeed(caretaker);
+        post
     }
+}
 
-    /// Starts it on the current thread.
-    pub fn open(house: Arc<Premises>) -> Addr<Rater> {
-        Rater::create(move |ctx| Rater::born(house, ctx))
-    }
+impl Bequest for Desk {
+    const KIND: &'static str = "rater";
 
-    fn born(house: Arc<Premises>, ctx: &mut Context<Rater>) -> Rater {
-        ctx.set_mailbox_capacity(MAILBOX);
-        Rater { house, asked: 0, refused: 0 }
+    fn succeed(self, caretaker: Addr<Caretaker>) {
+        let (post, thread) = (self.post.clone(), self.thread.clone());
+        let born = move |ctx: &mut Context<Rater>| {
+            ctx.set_mailbox_capacity(MAILBOX);
+            Rater(Estate::new(self, move |died| caretaker.do_send(died)))
+        };
+        post.fill(match thread {
+            Some(thread) => Rater::start_in_arbiter(&thread, born),
+            None => Rater::create(born),
+        });
     }
 }
 
@@ -105,7 +120,7 @@ fn judge(
 impl Rater {
     /// A call by a trunk has no price: somebody's deck has a hole (the guide's `notbilledcallerr`).
     fn tell_unpriced(&self, admission: &Admission) {
-        let severity = match self.house.settings.load().word(&UNPRICED_ALERT) {
+        let severity = match self.0.house.settings.load().word(&UNPRICED_ALERT) {
             "critical" => Severity::Critical,
             "warning" => Severity::Warning,
             _ => Severity::Notice,
@@ -116,12 +131,12 @@ impl Rater {
         let became = if admission.verdict.is_ok() { "goes on for nothing" } else { "was refused" };
         let text = format!("a call of {payer} to {stretch}… has no price and {became}");
         let raise = Raise { kind: "unpriced_call", severity, subject: format!("{payer} {stretch}"), text };
-        let _ = self.house.alerter.try_send(raise);
+        let _ = self.0.house.alerter.try_send(raise);
     }
 }
 
 /// The verdict when there is no room to judge.
-fn overloaded(ask: &PlanAsk) -> Admission {
+pub fn overloaded(ask: &PlanAsk) -> Admission {
     let refusal = Refusal::new(Rule::Overload, None, "too many questions", MAILBOX);
     Admission {
         verdict: Err(refusal),
@@ -140,19 +155,18 @@ impl Handler<PlanCall> for Rater {
     type Result = ();
     fn handle(&mut self, plan: PlanCall, _: &mut Context<Self>) {
         let PlanCall { call, query, ask, reply } = plan;
-        self.asked += 1;
-        let at = (self.house.clock.mono(), self.house.clock.wall());
-        let draw = self.house.seed.child(self.asked ^ 0x7261_7465).0[0];
-        let house = &self.house;
-        let load = house.pace.begins(house, &ask, at.0);
+        self.0.asked += 1;
+        let at = (self.0.house.clock.mono(), self.0.house.clock.wall());
+        let draw = self.0.house.seed.child(self.0.asked ^ 0x7261_7465).0[0];
+        let house = &self.0.house;
         let devices = |user| Some(house.presence.devices(user));
-        let admission =
-            contain("rater", || judge(house, call, &ask, &devices, load, at, draw)).unwrap_or_else(|| overloaded(&ask));
+        let judged = || judge(house, call, &ask, &devices, house.pace.begins(house, &ask, at.0), at, draw);
+        let admission = contain("rater", judged).unwrap_or_else(|| overloaded(&ask));
         if admission.is_unpriced() {
             self.tell_unpriced(&admission);
         }
         if let Err(refusal) = &admission.verdict {
-            self.refused += 1;
+            self.0.refused += 1;
             metrics::counter!("tollgate_refusals_total", "rule" => refusal.rule.id()).increment(1);
         }
         let _ = reply.try_send(Tell(Event::Planned { query, admission: Box::new(admission) }));
@@ -162,6 +176,6 @@ impl Handler<PlanCall> for Rater {
 impl Handler<Observe> for Rater {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
-        MessageResult::<Observe>(json!({ "asked": self.asked, "refused": self.refused }) as Value)
+        MessageResult::<Observe>(json!({ "asked": self.0.asked, "refused": self.0.refused }) as Value)
     }
 }

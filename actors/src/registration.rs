@@ -2,8 +2,8 @@
 //!
 //! Kept by the user's [`UserLimiter`](crate::user_limiter::UserLimiter), and by the shard's roster while that rests.
 //! Born at the user's first REGISTER, or at start from what the journal wrote. Woken by REGISTERs, by who looks for the user,
-//! by expiry and for keep-alives. Leaves when the last binding is gone. After a crash its devices are found again in the
-//! journal at the next start, or register anew.
+//! by expiry and for keep-alives. Leaves when the last binding is gone. After a crash its shard
+//! opens a successor with the same bindings.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use crate::call::{Call, Tell};
 use crate::journal::Written;
 use crate::observe::Observe;
 use crate::premises::Premises;
-use crate::sip_shard::{Enrol, Leave, MessagePlaces, Proof, Relayed, SipShard, Wake};
+use crate::sip_shard::{Enrol, Leave, MessagePlaces, Proof, Relayed, Retire, SipShard, Wake};
+use crate::supervision::{Died, Estate, LastWord};
 use crate::tuning::RewriteContact;
 
 const MAILBOX: usize = 64;
@@ -34,9 +35,10 @@ pub struct Registration {
     user: UserId,
     shard: u16,
     house: Arc<Premises>,
-    bindings: Bindings,
+    bindings: Estate<Bindings>,
     /// The next ping of devices behind NAT.
     ping_at: Option<Mono>,
+    _last_word: LastWord,
 }
 
 /// A REGISTER that proved itself.
@@ -78,6 +80,16 @@ pub enum Asker {
     Call(Addr<Call>),
     /// A message on its way.
     Message(Relayed, Addr<SipShard>),
+}
+
+/// The bindings of a registration that died.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Orphaned {
+    /// Whose.
+    pub user: UserId,
+    /// Where the devices are.
+    pub bindings: Bindings,
 }
 
 /// Forget every binding: the user is disabled.
@@ -124,9 +136,21 @@ impl Registration {
                 expires_at: now + row.expires_at.since(wall),
             });
         }
+        Registration::succeed(user, shard, bindings, house)
+    }
+
+    /// Starts it with these bindings; should it die of a panic, its shard gets them back.
+    pub fn succeed(user: UserId, shard: u16, bindings: Bindings, house: Arc<Premises>) -> Addr<Registration> {
         Registration::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            Registration { user, shard, house, bindings, ping_at: None }
+            let home = house.shards().by_index(usize::from(shard)).clone();
+            let bindings = Estate::new(bindings, move |died: Died<Bindings>| {
+                if died.panicked {
+                    home.do_send(Orphaned { user, bindings: died.remains });
+                }
+            });
+            let _last_word = LastWord::new("registration", user, &house.alerter);
+            Registration { user, shard, house, bindings, ping_at: None, _last_word }
         })
     }
 
@@ -329,6 +353,13 @@ impl Asker {
                 let _ = shard.try_send(MessagePlaces { relayed: *relayed, places });
             }
         }
+    }
+}
+
+impl Handler<Retire> for Registration {
+    type Result = ();
+    fn handle(&mut self, _: Retire, ctx: &mut Context<Self>) {
+        ctx.stop();
     }
 }
 

@@ -18,6 +18,7 @@ use tollgate_media::relay::{Component, Reason, Verdict};
 use crate::relay::socket::Watched;
 use crate::relay::table::{Place, Table};
 use crate::relay::{Clock, Dials, Load, Order, shared_add};
+use crate::supervision::contain;
 
 struct MediaThread {
     poll: Poll,
@@ -107,10 +108,8 @@ impl MediaThread {
                 Err(crossbeam_channel::TryRecvError::Empty) => return true,
                 Ok(order) => {
                     let now = (self.clock)();
-                    let done = catch_unwind(AssertUnwindSafe(|| self.table.obey(order, now).send()));
-                    if done.is_err() {
+                    if contain("relay.order", || self.table.obey(order, now).send()).is_none() {
                         shared_add(&self.load.panics, 1);
-                        tracing::error!("an order to a media thread met a fault");
                     }
                 }
             }

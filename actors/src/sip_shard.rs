@@ -25,7 +25,7 @@ use tollgate_types::{Flow, Map, Mono, UserId};
 
 use crate::edge::Raw;
 use crate::ip_limiter::IpLimiter;
-use crate::observe::Observe;
+use crate::observe::{NextDeadline, Observe};
 use crate::premises::Premises;
 use crate::supervision::contain;
 use crate::user_limiter::{Errand, UserLimiter};
@@ -40,6 +40,9 @@ pub use roster::{Enrol, Leave, Remember, Retire, Wake};
 const MAILBOX: usize = 4096;
 /// How often the clock drives the wheel; also how late a timer may be.
 pub const TICK: Duration = Duration::from_millis(10);
+
+/// After so long a wake-up that met a fault is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// See the module.
 pub struct SipShard {
@@ -147,6 +150,7 @@ impl Handler<FlowGone> for SipShard {
             self.layer.handle_unreachable(&gone.0, now, &mut self.out);
             self.settle_down(now, ctx);
         });
+        self.out.clear();
     }
 }
 
@@ -158,8 +162,13 @@ impl Handler<Tick> for SipShard {
             self.layer.handle_timeout(tick.0, &mut self.out);
             self.settle_down(tick.0, ctx);
         });
+        self.out.clear();
+        let own = ctx.address();
         while let Some(due) = self.wheel.pop(tick.0) {
-            contain("sip_shard.due", || self.wake(due));
+            // A wake-up that met a fault comes again: a call that is not woken would overrun its paid time.
+            if contain("sip_shard.due", || self.wake(due, &own)).is_none() {
+                self.wheel.insert(tick.0 + AGAIN, due);
+            }
         }
     }
 }
@@ -167,7 +176,7 @@ impl Handler<Tick> for SipShard {
 impl Handler<ToUser> for SipShard {
     type Result = ();
     fn handle(&mut self, to: ToUser, _: &mut Context<Self>) {
-        self.bring_to_user(to.user, to.errand);
+        contain("sip_shard.to_user", || self.bring_to_user(to.user, to.errand));
     }
 }
 
@@ -193,6 +202,13 @@ impl SipShard {
     /// The limiter of a source that lives on this shard.
     fn ip_limiter(&mut self, source: std::net::IpAddr) -> Addr<IpLimiter> {
         self.roster.ip_limiter(source, || IpLimiter::open(source, self.index, self.house.clone()))
+    }
+}
+
+impl Handler<NextDeadline> for SipShard {
+    type Result = Option<Mono>;
+    fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
+        self.layer.poll_timeout().into_iter().chain(self.wheel.next_deadline()).min()
     }
 }
 

@@ -9,6 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::Message;
 
+use crate::alerter::{Alerter, Raise, Severity};
+use crate::caretaker::Post;
+
 /// What a dead actor left, handed to its keeper exactly once.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -56,9 +59,41 @@ impl<T> Drop for Estate<T> {
     }
 }
 
+/// Tells people when its owner dies of a panic. A field of actors whose keeper misses nothing but their work.
+pub struct LastWord {
+    kind: &'static str,
+    subject: String,
+    alerter: Post<Alerter>,
+}
+
+impl LastWord {
+    /// Of an actor of this kind, about this subject.
+    pub fn new(kind: &'static str, subject: impl ToString, alerter: &Post<Alerter>) -> LastWord {
+        LastWord { kind, subject: subject.to_string(), alerter: alerter.clone() }
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        metrics::counter!("tollgate_actors_died_total", "kind" => self.kind).increment(1);
+        let text = format!("a {} died of a fault of ours; a successor takes over", self.kind);
+        let subject = std::mem::take(&mut self.subject);
+        let raise = Raise { kind: "actor_died", severity: Severity::Critical, subject, text };
+        let _ = self.alerter.try_send(raise);
+    }
+}
+
 /// Runs one event of an actor that holds many others' state: a panic costs this event, not the actor.
 /// Returns `None` when it panicked; the caller drops the one key concerned.
 pub fn contain<R>(what: &'static str, event: impl FnOnce() -> R) -> Option<R> {
+    let event = || {
+        #[cfg(feature = "sabotage")]
+        crate::sabotage::spring(what);
+        event()
+    };
     match catch_unwind(AssertUnwindSafe(event)) {
         Ok(result) => Some(result),
         Err(_) => {

@@ -20,7 +20,7 @@ use crate::observe::Observe;
 use crate::premises::Premises;
 use crate::registration::{self, Registration};
 use crate::sip_shard::{Admitted, Enrol, Leave, Proof, Retire, SipShard, Wake};
-use crate::supervision::Died;
+use crate::supervision::{Died, LastWord};
 use crate::undertaker::bury;
 
 /// How long a user's limiter stays without anything to do.
@@ -39,6 +39,7 @@ pub struct UserLimiter {
     /// Calls admitted and not yet buried.
     calls: u32,
     last_used: Mono,
+    _last_word: LastWord,
 }
 
 /// What is brought to a user.
@@ -55,16 +56,42 @@ pub enum Errand {
     Funds(AccountId),
     /// The user is disabled: calls and bindings end at once.
     Disable,
+    /// The registration that succeeds one that died.
+    Adopt(Addr<Registration>),
 }
 
-/// May this call begin? Asked once an INVITE, by the shard that holds it.
+/// May this call begin? Asked once an INVITE, by the shard that holds it. A question that dies with who should have answered
+/// is answered 503.
 pub struct MayCall {
     /// The INVITE's transaction.
-    pub key: ServerKey,
+    key: ServerKey,
     /// The proof that came with it, to be counted.
     pub proof: Option<Proof>,
-    /// The shard that asks.
-    pub reply: Addr<SipShard>,
+    /// The shard that asks, until it is answered.
+    reply: Option<Addr<SipShard>>,
+}
+
+impl MayCall {
+    /// Asked for the INVITE `key`.
+    pub fn new(key: ServerKey, proof: Option<Proof>, reply: Addr<SipShard>) -> MayCall {
+        MayCall { key, proof, reply: Some(reply) }
+    }
+
+    /// Answers it.
+    pub fn answer(mut self, verdict: Result<Recipient<Died<Line>>, u16>) {
+        if let Some(shard) = self.reply.take() {
+            // The transaction waits for this: its shard holds at most as many of them as it has transactions.
+            shard.do_send(Admitted { key: self.key, verdict });
+        }
+    }
+}
+
+impl Drop for MayCall {
+    fn drop(&mut self) {
+        if let Some(shard) = self.reply.take() {
+            shard.do_send(Admitted { key: self.key, verdict: Err(503) });
+        }
+    }
 }
 
 impl UserLimiter {
@@ -80,7 +107,8 @@ impl UserLimiter {
             let now = house.clock.mono();
             let nonces = NonceBook::default();
             let accounts = house.seed.map();
-            UserLimiter { user, shard, house, nonces, accounts, registration, calls: 0, last_used: now }
+            let _last_word = LastWord::new("user limiter", user, &house.alerter);
+            UserLimiter { user, shard, house, nonces, accounts, registration, calls: 0, last_used: now, _last_word }
         })
     }
 
@@ -89,8 +117,7 @@ impl UserLimiter {
         if verdict.is_ok() {
             self.calls += 1;
         }
-        // The transaction waits for this: its shard holds at most as many of them as it has transactions.
-        ask.reply.do_send(Admitted { key: ask.key, verdict });
+        ask.answer(verdict);
     }
 
     /// Counts a proof; false when it was spent before. What no digest proves is not counted.
@@ -146,16 +173,21 @@ impl Handler<Errand> for UserLimiter {
             Errand::MayCall(ask) => self.may_call(*ask, ctx),
             Errand::Ask(enquiry) => {
                 let account = self.account(enquiry.account);
-                if let Err(SendError::Full(enquiry) | SendError::Closed(enquiry)) = account.try_send(*enquiry) {
-                    // Never lost: what an account cannot take goes past it.
-                    self.house.ledger.order(enquiry.order);
-                }
+                // Never lost: what an account cannot take goes past it.
+                let _ = account.try_send(*enquiry);
             }
             Errand::Funds(account) => {
                 if let Some(account) = self.accounts.get(&account) {
                     let _ = account.try_send(Funds);
                 }
             }
+            Errand::Adopt(successor) => match &self.registration {
+                // A device came before the successor: what it registered with goes on.
+                Some(registration) if registration.connected() => {
+                    let _ = successor.try_send(Retire);
+                }
+                _ => self.registration = Some(successor),
+            },
             Errand::Disable => {
                 if let Some(registration) = &self.registration {
                     registration.do_send(registration::Clear);
@@ -213,5 +245,15 @@ impl Handler<Observe> for UserLimiter {
             "nonces": self.nonces.len(),
             "registered": self.registration.is_some(),
         }) as Value)
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Handler<crate::sabotage::StrikeAccount> for UserLimiter {
+    type Result = ();
+    fn handle(&mut self, strike: crate::sabotage::StrikeAccount, _: &mut Context<Self>) {
+        if let Some(account) = self.accounts.get(&strike.0) {
+            let _ = account.try_send(crate::sabotage::Sabotage);
+        }
     }
 }

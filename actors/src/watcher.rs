@@ -4,11 +4,13 @@
 //! Kept by the platform. Wakes on [`Ended`] and [`Suspected`], which calls and raters send, and on [`Tick`]. Decides nothing: the guard's
 //! [`fraud`](tollgate_guard::fraud) and [`caller`](tollgate_guard::caller) do. What admission needs stands in [`Suspicions`];
 //! the store gets habits, blocks and bans within a second. After a crash it begins with what is stored, and with the records of
-//! the last hour. News that its mailbox cannot take is dropped and counted: a call more or less decides nothing.
+//! the last hour. News that its mailbox cannot take is dropped and counted, and so is what it cannot stand, for it holds what is
+//! known of all: a call more or less decides nothing.
 
 mod door;
 mod stored;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use stored::ban_row;
 pub use stored::{ban_of, profile_of, row_of};
 
 use actix::prelude::*;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tollgate_guard::caller::{CallerBan, Mode, Roll, Subject};
 use tollgate_guard::fraud::{Profile, SPIKE_FACTOR};
@@ -27,11 +30,13 @@ use tollgate_types::{AccountId, Map, Mono, Seed, Set, Wall};
 
 use crate::alerter::{Raise, Severity};
 use crate::analysis;
+use crate::aside::Aside;
 use crate::clock::Clock;
 use crate::journal::IsWritten;
-use crate::observe::Observe;
+use crate::observe::{NextDeadline, Observe};
 use crate::premises::Premises;
 use crate::sip_shard::Tick;
+use crate::supervision::contain;
 use crate::suspicions::Suspicions;
 
 const MAILBOX: usize = 65_536;
@@ -52,7 +57,7 @@ const SPIKES_MOST: usize = 50;
 pub struct Watcher {
     clock: Clock,
     store: Store,
-    runtime: tokio::runtime::Handle,
+    aside: Aside,
     board: Arc<Suspicions>,
     house: Option<Arc<Premises>>,
     roll: Roll,
@@ -71,7 +76,7 @@ impl Watcher {
     /// Starts it on the current thread, with what `found` has stored.
     pub fn open(
         store: Store,
-        runtime: tokio::runtime::Handle,
+        aside: Aside,
         clock: Clock,
         seed: Seed,
         found: (Vec<ProfileRow>, Vec<CallerBanRow>),
@@ -96,7 +101,7 @@ impl Watcher {
                 next: clock.mono() + PAUSE,
                 clock,
                 store,
-                runtime,
+                aside,
                 board: there,
                 house: None,
                 roll: Roll::new(TALLIES_MAX, seed.child(2)),
@@ -158,6 +163,19 @@ impl Watcher {
         }
     }
 
+    fn recall(&mut self, recall: &Recall) {
+        if let (Some(Attempted { call, account, attempt, at }), Some(house)) = (&recall.attempted, &self.house) {
+            let mut policy = house.tuned.load().fraud;
+            (policy.alert_at, policy.block_at) = (None, None);
+            self.board.change(*account, |profile| {
+                if profile.history.released_at.is_none_or(|released_at| released_at < *at) {
+                    profile.begin(*call, attempt, &policy, *at);
+                }
+            });
+        }
+        self.ended(&recall.ended, true);
+    }
+
     fn release(&mut self, release: Release) -> Option<ProfileRow> {
         for subject in release.subjects {
             self.roll.forget(&subject);
@@ -213,7 +231,7 @@ impl Watcher {
             return;
         }
         let (store, prices) = (self.store.clone(), house.prices.load_full());
-        self.runtime.spawn(async move {
+        self.aside.spawn(async move {
             match analysis::of_hour(&store, &values, prices.currency, &prices.rates, until).await {
                 Ok(rows) => {
                     for row in rows.iter().filter(|row| row.finding.spike).take(SPIKES_MOST) {
@@ -231,7 +249,6 @@ impl Watcher {
         if self.busy || (self.accounts.is_empty() && self.bans.is_empty()) {
             return;
         }
-        self.busy = true;
         let (accounts, bans): (Vec<AccountId>, Vec<_>) = (self.accounts.drain().collect(), self.bans.drain().collect());
         let known = accounts.iter().filter_map(|account| Some((*account, self.board.profile(*account)?)));
         let mut changes: Vec<Change> =
@@ -241,8 +258,12 @@ impl Watcher {
             None => Change::Unban(subject.to_string()),
         }));
         let (store, own, now) = (self.store.clone(), ctx.address(), self.clock.wall());
-        self.runtime.spawn(async move {
-            let failed = fraud::write(&store, &changes, now).await.err().map(|error| error.to_string());
+        self.busy = true;
+        self.aside.spawn(async move {
+            let failed = match AssertUnwindSafe(fraud::write(&store, &changes, now)).catch_unwind().await {
+                Ok(written) => written.err().map(|error| error.to_string()),
+                Err(_) => Some("a fault of ours".to_owned()),
+            };
             let (accounts, bans) = if failed.is_some() { (accounts, bans) } else { Default::default() };
             own.do_send(Flushed { accounts, bans, failed });
         });
@@ -286,10 +307,14 @@ impl Handler<Suspected> for Watcher {
     type Result = ();
     fn handle(&mut self, suspected: Suspected, ctx: &mut Context<Self>) {
         let blocks = suspected.step.blocks;
-        self.suspected(suspected);
+        let account = suspected.account;
+        if contain("watcher.suspected", || self.suspected(suspected)).is_none() && blocks {
+            // The alert is lost, the block is not.
+            self.mark(account);
+        }
         if blocks {
             // A crash in the next second must not set a thief free.
-            self.flush(ctx);
+            contain("watcher.flush", || self.flush(ctx));
         }
     }
 }
@@ -297,37 +322,28 @@ impl Handler<Suspected> for Watcher {
 impl Handler<Ended> for Watcher {
     type Result = ();
     fn handle(&mut self, ended: Ended, _: &mut Context<Self>) {
-        self.ended(&ended, false);
+        contain("watcher.ended", || self.ended(&ended, false));
     }
 }
 
 impl Handler<Recall> for Watcher {
     type Result = ();
     fn handle(&mut self, recall: Recall, _: &mut Context<Self>) {
-        if let (Some(Attempted { call, account, attempt, at }), Some(house)) = (&recall.attempted, &self.house) {
-            let mut policy = house.tuned.load().fraud;
-            (policy.alert_at, policy.block_at) = (None, None);
-            self.board.change(*account, |profile| {
-                if profile.history.released_at.is_none_or(|released_at| released_at < *at) {
-                    profile.begin(*call, attempt, &policy, *at);
-                }
-            });
-        }
-        self.ended(&recall.ended, true);
+        contain("watcher.recall", || self.recall(&recall));
     }
 }
 
 impl Handler<Release> for Watcher {
     type Result = Option<ProfileRow>;
     fn handle(&mut self, release: Release, _: &mut Context<Self>) -> Self::Result {
-        self.release(release)
+        contain("watcher.release", || self.release(release)).flatten()
     }
 }
 
 impl Handler<Tick> for Watcher {
     type Result = ();
     fn handle(&mut self, tick: Tick, ctx: &mut Context<Self>) {
-        self.tick(tick.0, ctx);
+        contain("watcher.tick", || self.tick(tick.0, ctx));
     }
 }
 
@@ -348,8 +364,19 @@ impl Handler<Flushed> for Watcher {
 impl Handler<IsWritten> for Watcher {
     type Result = bool;
     fn handle(&mut self, _: IsWritten, ctx: &mut Context<Self>) -> bool {
-        self.flush(ctx);
+        contain("watcher.flush", || self.flush(ctx));
         !self.busy
+    }
+}
+
+impl Handler<NextDeadline> for Watcher {
+    type Result = Option<Mono>;
+    fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
+        let writes = !self.busy && (!self.accounts.is_empty() || !self.bans.is_empty());
+        let analysis = Wall::from_secs((self.hour + 1) * HOUR + RECORDS_LATE);
+        let analyses = self.clock.mono() + analysis.since(self.clock.wall());
+        // What is too old is looked for with whatever tick comes: it is not used until then either.
+        writes.then_some(self.next).into_iter().chain([analyses.max(self.next)]).min()
     }
 }
 

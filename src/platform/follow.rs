@@ -1,46 +1,26 @@
 //! What other nodes and commands write: looked for often, read when there is something, row by row where it can be.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tollgate_actors::ops::Ops;
 use tollgate_actors::ops::outcome::Refused;
 use tollgate_actors::snapshots::Snapshots;
-use tollgate_store::{Engine, Store, versions};
+use tollgate_store::{Store, versions};
 
-/// How often the versions are read: four small numbers.
-const LOOK: Duration = Duration::from_millis(500);
 /// A database that says nothing for this long is asked again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes over what others write, on a database that others can write to.
-pub fn follow(
-    runtime: &tokio::runtime::Runtime,
-    store: &Store,
-    snapshots: Arc<Snapshots>,
-    ops: Arc<Ops>,
-    stop: &Arc<AtomicBool>,
-) {
-    if store.engine() != Engine::Postgres {
-        return;
+/// Reads the versions, four small numbers, and takes over what is newer than what is known here.
+pub async fn take_over(store: &Store, snapshots: &Snapshots, ops: &Ops) {
+    match tokio::time::timeout(PATIENCE, read_news(store, snapshots, ops)).await {
+        Ok(Ok(())) => {}
+        // Asked twice a second: the Ledger says already that the database is away.
+        Ok(Err(error)) => tracing::debug!(%error, "what other nodes wrote was not read; it is tried again"),
+        Err(_) => tracing::warn!("the database does not say what other nodes wrote"),
     }
-    let (store, stop) = (store.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(LOOK);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            match tokio::time::timeout(PATIENCE, take_over(&store, &snapshots, &ops)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "what other nodes wrote was not read; it is tried again"),
-                Err(_) => tracing::warn!("the database does not say what other nodes wrote"),
-            }
-        }
-    });
 }
 
-async fn take_over(store: &Store, snapshots: &Snapshots, ops: &Ops) -> Result<(), Refused> {
+async fn read_news(store: &Store, snapshots: &Snapshots, ops: &Ops) -> Result<(), Refused> {
     let now = versions::read(store).await?;
     let seen = *snapshots.seen.lock().await;
     if now.settings != seen.settings {

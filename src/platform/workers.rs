@@ -1,4 +1,4 @@
-//! What runs beside the actors: the clock's tick, the node's heartbeat, the calendar laid out anew.
+//! What runs beside the actors: a life of this node, the clock's tick, the end of all calls.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,46 +7,24 @@ use std::time::Duration;
 
 use actix::Addr;
 use tollgate_actors::call::Tell;
-use tollgate_actors::gatekeeper::{Enforce, Gatekeeper, Lift, ban_of};
+use tollgate_actors::caretaker::Post;
+use tollgate_actors::gatekeeper::Gatekeeper;
 use tollgate_actors::journal::Journal;
 use tollgate_actors::kernel_set::KernelSet;
 use tollgate_actors::ledger::Ledger;
-use tollgate_actors::ops::Ops;
+use tollgate_actors::observe::NextDeadline;
 use tollgate_actors::premises::Premises;
-use tollgate_actors::residents::{KNOWN_FOR, KNOWN_MAX};
 use tollgate_actors::sip_shard::{LiveCalls, TICK, Tick};
-use tollgate_actors::snapshots::Snapshots;
 use tollgate_billing::Cause;
-use tollgate_billing::calendar::Zone;
-use tollgate_billing::source::IpLimits;
 use tollgate_call::Event;
 use tollgate_settings::Values;
 use tollgate_settings::rows::books::SPOOL_MIB;
 use tollgate_store::nodes::{self, Life};
 use tollgate_store::spool::{SPOOL_FILE, Spool};
-use tollgate_store::{
-    Engine, Store, bans, fraud, known_sources, ledger, registrations, reputations, sources, trunk_days, versions,
-};
-use tollgate_types::{Transport, Wall};
+use tollgate_store::{Engine, Store};
+use tollgate_types::{Mono, Transport, Wall};
 
 use super::NoStart;
-
-/// A proof of life a second.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How often talk time of trunks is read from the books.
-const TALK: Duration = Duration::from_secs(5);
-/// How often it is asked whether a load test is over.
-const PROFILE: Duration = Duration::from_secs(60);
-/// How often the daily anchor and the prunings are looked after.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
-/// How often what calls taught of numbers is written.
-const NUMBERS: Duration = Duration::from_secs(10);
-/// How long a number that nobody calls is remembered.
-const NUMBERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// How often the gate's load is measured, and on a shared database what other nodes decided is read.
-const GATE: Duration = Duration::from_secs(2);
-/// How often other nodes' orphans are looked for.
-const ORPHANS: Duration = Duration::from_secs(15);
 
 /// Begins a life of this node. On a shared database a life that ended less than a few seconds ago still counts as running,
 /// so after a crash this waits for it.
@@ -80,34 +58,6 @@ pub fn open_spool(data_dir: &Path, values: &Values, now: Wall) -> Result<Spool, 
         .map_err(|error| NoStart(format!("{error}: books.spool_mib wants {size} bytes there")))
 }
 
-/// Drives every wheel.
-pub fn tick(
-    runtime: &tokio::runtime::Runtime,
-    house: &Arc<Premises>,
-    ledger: &Addr<Ledger>,
-    journal: &Addr<Journal>,
-    keeper: &Addr<Gatekeeper>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (house, ledger, journal, stop) = (house.clone(), ledger.clone(), journal.clone(), stop.clone());
-    let keeper = keeper.clone();
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(TICK);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            let now = Tick(house.clock.mono());
-            for shard in house.shards().all() {
-                let _ = shard.try_send(now);
-            }
-            let _ = ledger.try_send(now);
-            let _ = journal.try_send(now);
-            let _ = house.watcher.addr.try_send(now);
-            let _ = keeper.try_send(now);
-        }
-    });
-}
-
 /// The kernel's set of bans, where it is wanted and can be had.
 pub fn kernel_set(values: &Values, bound: &[(Transport, std::net::SocketAddr)]) -> Option<KernelSet> {
     if !values.bool(&tollgate_guard::rows::NFTABLES) {
@@ -125,182 +75,61 @@ pub fn kernel_set(values: &Values, bound: &[(Transport, std::net::SocketAddr)]) 
     }
 }
 
-/// Proves that this node lives, each second by the database's clock; and settles what dead nodes left.
-pub fn heartbeat(
-    runtime: &tokio::runtime::Runtime,
-    store: &Store,
-    life: &Life,
-    house: &Arc<Premises>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (beat_store, beat_life, beat_stop) = (store.clone(), life.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(HEARTBEAT);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        while !beat_stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = nodes::heartbeat(&beat_store, &beat_life).await {
-                tracing::warn!(%error, "the node's proof of life was not written");
-            }
+/// Drives everybody who lives by ticks.
+#[derive(Clone)]
+pub struct Metronome {
+    /// Whose time it is, and where the shards are.
+    pub house: Arc<Premises>,
+    /// The Ledger.
+    pub ledger: Addr<Ledger>,
+    /// The Journal.
+    pub journal: Post<Journal>,
+    /// The Gatekeeper.
+    pub keeper: Addr<Gatekeeper>,
+}
+
+impl Metronome {
+    /// It is now. Who has no room for a tick gets the next one.
+    pub fn tick(&self) {
+        let now = Tick(self.house.clock.mono());
+        for shard in self.house.shards().all() {
+            let _ = shard.try_send(now);
         }
-    });
-    if store.engine() == Engine::Postgres {
-        let (store, life, house, stop) = (store.clone(), life.clone(), house.clone(), stop.clone());
+        let _ = self.ledger.try_send(now);
+        let _ = self.journal.try_send(now);
+        let _ = self.house.watcher.addr.try_send(now);
+        let _ = self.house.caretaker.try_send(now);
+        let _ = self.keeper.try_send(now);
+    }
+
+    /// Until when nobody needs a tick.
+    pub async fn next_deadline(&self) -> Option<Mono> {
+        let mut deadlines = Vec::new();
+        for shard in self.house.shards().all() {
+            deadlines.push(shard.send(NextDeadline).await);
+        }
+        deadlines.push(self.ledger.send(NextDeadline).await);
+        if let Some(journal) = self.journal.addr() {
+            deadlines.push(journal.send(NextDeadline).await);
+        }
+        deadlines.push(self.house.watcher.addr.send(NextDeadline).await);
+        deadlines.push(self.house.caretaker.send(NextDeadline).await);
+        deadlines.push(self.keeper.send(NextDeadline).await);
+        deadlines.into_iter().filter_map(|deadline| deadline.ok().flatten()).min()
+    }
+
+    /// Ticks by the machine's clock until the platform closes.
+    pub fn run(self, runtime: &tokio::runtime::Runtime, stop: &Arc<AtomicBool>) {
+        let stop = stop.clone();
         runtime.spawn(async move {
-            let mut every = tokio::time::interval(ORPHANS);
+            let mut every = tokio::time::interval(TICK);
+            every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             while !stop.load(Ordering::Relaxed) {
                 every.tick().await;
-                if let Err(error) = super::recovery::settle_dead_nodes(&store, &life, &house).await {
-                    tracing::warn!(%error, "dead nodes were not looked for");
-                }
+                self.tick();
             }
         });
     }
-}
-
-/// Time lines reach a few days ahead: before they end they are laid out anew.
-pub fn lay_out_time(
-    runtime: &tokio::runtime::Runtime,
-    snapshots: Arc<Snapshots>,
-    house: &Arc<Premises>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (house, stop) = (house.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(Snapshots::LAY_OUT_EVERY);
-        every.tick().await;
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = snapshots.refresh_prices(&house).await {
-                tracing::warn!(%error, "prices were not read anew");
-            }
-        }
-    });
-}
-
-/// A profile that takes protections away ends by itself.
-pub fn watch_profile(runtime: &tokio::runtime::Runtime, ops: Arc<Ops>, stop: &Arc<AtomicBool>) {
-    let stop = stop.clone();
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(PROFILE);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = ops.end_loadtest().await {
-                tracing::warn!(%error, "the profile was not looked at");
-            }
-        }
-    });
-}
-
-/// Carries what other nodes' calls by trunks with a quota talked, and this node's own of before its start.
-pub fn carry_talk(runtime: &tokio::runtime::Runtime, store: &Store, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
-    let (store, house, stop) = (store.clone(), house.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(TALK);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            let directory = house.directory.load_full();
-            if !directory.egresses().any(|trunk| trunk.talk_day.is_some() || trunk.talk_month.is_some()) {
-                continue;
-            }
-            let today = Zone::UTC.day_of(house.clock.wall());
-            match trunk_days::talked(&store, today).await {
-                Ok(talked) => house.trunks.carry_talk(today, &talked),
-                Err(error) => tracing::warn!(%error, "the talk time of trunks was not read"),
-            }
-        }
-    });
-}
-
-/// What calls taught of numbers is written behind; a crash forgets the last seconds of it.
-pub fn write_numbers(runtime: &tokio::runtime::Runtime, store: &Store, house: &Arc<Premises>, stop: &Arc<AtomicBool>) {
-    let (store, house, stop) = (store.clone(), house.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(NUMBERS);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = reputations::write(&store, &house.reputations.take_fresh()).await {
-                tracing::warn!(%error, "what calls taught of numbers was not written");
-            }
-        }
-    });
-}
-
-/// Takes the daily anchor of the books, and forgets registrations and bans that are over.
-pub fn keep_house(runtime: &tokio::runtime::Runtime, store: &Store, snapshots: Arc<Snapshots>, stop: &Arc<AtomicBool>) {
-    let (store, stop) = (store.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(HOUSEKEEPING);
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            if let Err(error) = tidy_up(&store, &snapshots.rules.load().policy.ip).await {
-                tracing::warn!(%error, "the hourly housekeeping was not done; it is tried again");
-            }
-        }
-    });
-}
-
-/// Tells the gate how loaded the platform is, and brings it the bans and rules of other nodes.
-pub fn watch_the_gate(
-    runtime: &tokio::runtime::Runtime,
-    store: &Store,
-    snapshots: &Arc<Snapshots>,
-    house: &Arc<Premises>,
-    stop: &Arc<AtomicBool>,
-) {
-    let (store, snapshots, house, stop) = (store.clone(), snapshots.clone(), house.clone(), stop.clone());
-    runtime.spawn(async move {
-        let mut every = tokio::time::interval(GATE);
-        let mut known = 0;
-        while !stop.load(Ordering::Relaxed) {
-            every.tick().await;
-            house.gate.set_load(house.load.percent());
-            if store.engine() == Engine::Postgres {
-                let read = async {
-                    let version = versions::read(&store).await?.bans;
-                    if version != known {
-                        known = version;
-                        follow_bans(&store, &snapshots, &house).await?;
-                    }
-                    Ok::<_, tollgate_store::Error>(())
-                };
-                if let Err(error) = read.await {
-                    tracing::warn!(%error, "other nodes' bans were not read");
-                }
-            }
-        }
-    });
-}
-
-/// What stands in the database holds here as well; what was written and stands there no more does not.
-async fn follow_bans(store: &Store, snapshots: &Snapshots, house: &Premises) -> Result<(), tollgate_store::Error> {
-    let now = store.now().await?;
-    let before = house.gate.bans();
-    let written: Vec<_> = bans::remembered(store, now).await?.iter().filter_map(ban_of).collect();
-    let lifted = before.iter().filter(|ban| now.since(ban.created) > HEARTBEAT * 10);
-    let lifted = lifted.filter(|ban| !written.iter().any(|(known, _)| known.scope == ban.scope));
-    if let Some(keeper) = house.gate.keeper() {
-        let _ = keeper.send(Lift(lifted.map(|ban| ban.scope).collect())).await;
-        let _ = keeper.send(Enforce(written)).await;
-    }
-    house.gate.residents.remember(known_sources::since(store, now - KNOWN_FOR, KNOWN_MAX as u64).await?);
-    house.gate.reconsider();
-    snapshots.refresh_firewall(house).await
-}
-
-async fn tidy_up(store: &Store, addresses: &IpLimits) -> Result<(), tollgate_store::Error> {
-    if ledger::anchor(store).await? {
-        tracing::info!("the books were anchored for the day");
-    }
-    let now = store.now().await?;
-    registrations::prune(store, now).await?;
-    bans::prune(store, now).await?;
-    sources::prune(store, now, addresses.is_on().then_some(addresses.period)).await?;
-    fraud::prune(store, now).await?;
-    reputations::forget(store, now - NUMBERS_KEPT).await?;
-    known_sources::prune(store, now - KNOWN_FOR).await?;
-    Ok(())
 }
 
 /// Ends every call; each side gets its BYE.

@@ -6,6 +6,7 @@ use tollgate_settings::{Row, Value, Values};
 use tollgate_types::{Flow, Transport};
 
 use super::*;
+use crate::caretaker::Caretaker;
 use crate::gate::Note;
 
 struct Yard {
@@ -20,7 +21,7 @@ impl Yard {
         let values = settings.iter().fold(Values::default(), set);
         let clock = Clock::stepped(Wall::from_secs(1_795_341_600));
         let gate = Arc::new(Gate::new(Policy::of(&values), clock.clone(), Seed([1; 4])));
-        let alerter = Alerter::open(clock.clone(), Seed([2; 4]));
+        let alerter = Alerter::open(clock.clone(), Seed([2; 4]), Caretaker::open(clock.clone()));
         let keeper = Gatekeeper::open(gate.clone(), None, None, alerter, clock.clone(), Seed([3; 4]));
         Yard { gate, keeper, clock }
     }

@@ -16,14 +16,16 @@ use super::door::{LedgerDoor, Way};
 use super::spooler::Spooler;
 use super::{Engine, Ledger, MAILBOX};
 use crate::alerter::Alerter;
+use crate::aside::Aside;
+use crate::caretaker::Post;
 use crate::clock::Clock;
 
 /// What the Ledger is made of.
 pub struct LedgerPlans {
     /// Where money is written.
     pub book: Book,
-    /// Where a book on a server is written from.
-    pub runtime: tokio::runtime::Handle,
+    /// Where a book on a server is written.
+    pub aside: Aside,
     /// What is decided by.
     pub rules: Arc<ArcSwap<Rules>>,
     /// The time.
@@ -33,21 +35,21 @@ pub struct LedgerPlans {
     /// Where facts wait while the database is away.
     pub spool: Spool,
     /// Who is told when the database is away.
-    pub alerter: Addr<Alerter>,
+    pub alerter: Post<Alerter>,
     /// True while it is.
     pub failing: Arc<AtomicBool>,
 }
 
 impl Ledger {
-    /// Starts it on a thread of its own, or on the current one. Books on a server are written on the plans' runtime.
+    /// Starts it on a thread of its own, or on the current one. Books on a server are written aside.
     pub fn open(plans: LedgerPlans, arbiter: Option<&ArbiterHandle>) -> LedgerDoor {
-        let LedgerPlans { book, runtime, rules, clock, seed, spool, alerter, failing } = plans;
+        let LedgerPlans { book, aside, rules, clock, seed, spool, alerter, failing } = plans;
         let (way, spooler, is_failing) = (Way::default(), Spooler::new(spool, alerter.clone()), failing.clone());
         let (its_way, its_spooler) = (way.clone(), spooler.clone());
         let born = move |ctx: &mut Context<Ledger>| {
             ctx.set_mailbox_capacity(MAILBOX);
             let book = match book {
-                Book::Postgres(book) => Engine::There { book: Some(book), runtime },
+                Book::Postgres(book) => Engine::There { book: Some(book), aside },
                 Book::Sqlite(book) => Engine::Here(book),
             };
             Ledger {
@@ -58,6 +60,7 @@ impl Ledger {
                 begin_at: Mono::NEVER,
                 busy: false,
                 not_before: Mono::START,
+                careful: 0,
                 spooler: its_spooler,
                 folds: Folds::new(seed),
                 tell_folds_at: Mono::START,
@@ -67,6 +70,10 @@ impl Ledger {
                 failing: is_failing,
                 commits: 0,
                 asks: 0,
+                #[cfg(feature = "sabotage")]
+                stalled: false,
+                #[cfg(feature = "sabotage")]
+                cut: false,
             }
         };
         let addr = match arbiter {

@@ -12,6 +12,7 @@ use tollgate_types::Wall;
 
 use super::Answer;
 use crate::alerter::{Alerter, Raise, Severity};
+use crate::caretaker::Post;
 
 /// From here on somebody should look: parts of four.
 const NEAR: u64 = 3;
@@ -27,12 +28,12 @@ struct Inside {
     is_near: bool,
     is_full: bool,
     lost: u64,
-    alerter: Addr<Alerter>,
+    alerter: Post<Alerter>,
 }
 
 impl Spooler {
     /// Over an open file.
-    pub fn new(spool: Spool, alerter: Addr<Alerter>) -> Spooler {
+    pub fn new(spool: Spool, alerter: Post<Alerter>) -> Spooler {
         let waiting = spool.waiting();
         if waiting > 0 {
             tracing::warn!(waiting, path = %spool.path().display(), "an earlier process left facts in the spool");
@@ -73,6 +74,11 @@ impl Spooler {
                 inside.raise("ledger_spool_disk", Severity::Critical, text);
             }
         }
+    }
+
+    /// Does anybody wait for the disk?
+    pub fn is_unsafe(&self) -> bool {
+        !self.0.lock().unsafe_yet.is_empty()
     }
 
     /// The oldest facts, as asks, and the part of the file they are.

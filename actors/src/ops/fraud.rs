@@ -117,7 +117,11 @@ impl Ops {
         let row = match self.living() {
             Some(house) => {
                 let release = Release { account: released.account, subjects: released.subjects.clone() };
-                house.watcher.addr.send(release).await.map_err(Refused::because)?
+                let row = house.watcher.addr.send(release).await.map_err(Refused::because)?;
+                if row.is_none() && released.account.is_some() {
+                    return Err(Refused("the watcher met a fault of ours; nothing was released".into()));
+                }
+                row
             }
             None => match released.account {
                 Some(account) => {

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::Mutex;
 use tollgate_media::latch::Policy;
-use tollgate_media::relay::{Component, Gate, Verdict};
+use tollgate_media::relay::{Gate, Verdict};
 use tollgate_media::{Families, Family, Leg, Plan, Ports};
 use tollgate_types::{CallId, Mono, Seed};
 
@@ -19,6 +19,7 @@ use super::shared::{CallStats, Load, SharedCall};
 use super::socket::Told;
 use super::table::{Place, Table};
 use crate::relay_loop;
+use crate::supervision::contain;
 
 /// What a call asks for. Asked again with more lines or families, it gets those in addition.
 #[derive(Clone, Copy, Debug)]
@@ -265,23 +266,23 @@ impl Thread {
 }
 
 impl Bench {
-    /// A datagram from `source` reaches our port of that leg, line and component.
-    pub fn packet(
-        &self,
-        call: CallId,
-        (leg, line, component): (Leg, usize, Component),
-        source: SocketAddr,
-        bytes: &mut [u8],
-    ) -> Option<Verdict> {
+    /// A datagram comes `from` a peer `to` a port of ours; `None` where none is open.
+    pub fn arrive(&self, to: SocketAddr, from: SocketAddr, bytes: &mut [u8]) -> Option<Verdict> {
         let now = (self.clock)();
-        self.table.lock().packet(call, (leg, line, component), source, bytes, now)
+        self.table.lock().arrive(to, from, bytes, now)
+    }
+
+    /// Calls and ports that are open.
+    pub fn open_now(&self) -> (usize, usize) {
+        self.table.lock().open_now()
     }
 
     fn obey(&self, order: Order) {
         let now = (self.clock)();
         // The reply may give the next order: it is called after the lock is gone.
-        let reply = self.table.lock().obey(order, now);
-        reply.send();
+        if let Some(reply) = contain("relay.order", || self.table.lock().obey(order, now)) {
+            reply.send();
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub trait Binder {
 #[derive(Debug)]
 pub struct Watched(pub Registry);
 
-/// No sockets: every port can be opened. Packets are handed in by whoever tells the story.
+/// No sockets, only their addresses: every port can be opened. Packets are handed in by whoever tells the story.
 #[derive(Debug)]
 pub struct Told;
 
@@ -51,11 +51,11 @@ impl Binder for Watched {
 }
 
 impl Binder for Told {
-    type Socket = ();
+    type Socket = SocketAddr;
 
-    fn open(&mut self, _: IpAddr, _: u16, _: usize) -> io::Result<()> {
-        Ok(())
+    fn open(&mut self, ip: IpAddr, port: u16, _: usize) -> io::Result<SocketAddr> {
+        Ok(SocketAddr::new(ip, port))
     }
 
-    fn close(&mut self, (): ()) {}
+    fn close(&mut self, _: SocketAddr) {}
 }

@@ -17,7 +17,7 @@ use super::dials::Dials;
 use super::handle::{Answer, Ask, Opened, Order, RelayError};
 use super::port_pool::PortPool;
 use super::shared::{CallStats, LineStats, Load, SharedCall};
-use super::socket::Binder;
+use super::socket::{Binder, Told};
 
 /// Everything a media thread knows.
 pub struct Table<B: Binder> {
@@ -147,19 +147,6 @@ impl<B: Binder> Table<B> {
                 Answer::None
             }
         }
-    }
-
-    /// A datagram without a socket, in a story.
-    pub(super) fn packet(
-        &mut self,
-        call: CallId,
-        (leg, line, component): (Leg, usize, Component),
-        source: SocketAddr,
-        packet: &mut [u8],
-        now: Mono,
-    ) -> Option<Verdict> {
-        let line = *self.calls.get(&call)?.lines.get(line)?;
-        Some(self.lines.get_mut(line)?.take(leg, component, packet, source, now))
     }
 
     fn open(&mut self, call: CallId, ask: &Ask, now: Mono) -> Result<Opened, RelayError> {
@@ -331,6 +318,20 @@ impl<B: Binder> Table<B> {
     fn count(&self) {
         self.load.calls.store(self.calls.len(), Relaxed);
         self.load.sockets.store(self.sockets.len(), Relaxed);
+    }
+}
+
+impl Table<Told> {
+    /// A datagram arrives, in a story; `None` where no port is open.
+    pub(super) fn arrive(&mut self, to: SocketAddr, from: SocketAddr, packet: &mut [u8], now: Mono) -> Option<Verdict> {
+        let (_, open) = self.sockets.iter().find(|(_, open)| open.socket == to)?;
+        let (line, leg, component) = (open.line, open.leg, open.component);
+        Some(self.lines.get_mut(line)?.take(leg, component, packet, from, now))
+    }
+
+    /// Calls and ports that are open.
+    pub(super) fn open_now(&self) -> (usize, usize) {
+        (self.calls.len(), self.sockets.len())
     }
 }
 

@@ -377,14 +377,15 @@ fn a_bench_decides_without_sockets() {
     let (tell, told) = mpsc::channel();
     let ask = Ask { lines: 1, families: [Families::V4; 2], open_until: Mono::NEVER };
     handle.open(call, ask, move |opened| tell.send(opened).unwrap());
-    assert_eq!(told.try_recv().unwrap().unwrap().ports.lines.len(), 1);
+    let opened = told.try_recv().unwrap().unwrap();
+    assert_eq!((opened.ports.lines.len(), bench.open_now()), (1, (1, 4)));
     let remote = |port| {
         let rtp = SocketAddr::new(HOST, port);
         Some(Remote { rtp: Some(rtp), rtcp: None, trusted: true, signalled_from: HOST })
     };
     handle.apply(call, plan([remote(4000), remote(5000)]), [Policy::Learn; 2]);
     handle.gate(call, Gate::Open);
-    let verdict = bench.packet(call, (Leg::A, 0, Component::Rtp), SocketAddr::new(HOST, 4000), &mut speech(1));
+    let verdict = bench.arrive(port(&opened, Leg::A, HOST), SocketAddr::new(HOST, 4000), &mut speech(1));
     let to = SocketAddr::new(HOST, 5000);
     assert_eq!(verdict, Some(Verdict::Forward { to, component: Component::Rtp }));
     assert_eq!(handle.address_toward("127.0.0.9".parse().unwrap()), Some(HOST));

@@ -140,15 +140,14 @@ impl SipShard {
                     return self.answer(key, &message, &flow, 503, now);
                 };
                 self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place: Some(place) });
-                self.bring_to_user(id, Errand::MayCall(Box::new(MayCall { key, proof, reply })));
+                self.bring_to_user(id, Errand::MayCall(Box::new(MayCall::new(key, proof, reply))));
             }
             Sender::Trunk { .. } => {
                 let source = flow.peer.ip();
                 self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place: None });
                 let limiter = self.ip_limiter(source);
-                if limiter.try_send(MayEnter(MayCall { key, proof: None, reply })).is_err() {
-                    self.turn_away(key, 503, now);
-                }
+                // One that finds no room is answered 503 as it is dropped.
+                let _ = limiter.try_send(MayEnter(MayCall::new(key, None, reply)));
             }
             Sender::Challenge { .. } | Sender::Refused(_) => self.answer(key, &message, &flow, 403, now),
         }

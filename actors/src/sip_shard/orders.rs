@@ -2,6 +2,7 @@
 
 use actix::prelude::*;
 use bytes::Bytes;
+use tollgate_billing::Cause;
 use tollgate_call::{Client, Event};
 use tollgate_sip::transaction::{SentBy, ServerKey};
 use tollgate_types::{CallId, Flow, Mono};
@@ -9,9 +10,10 @@ use tollgate_types::{CallId, Flow, Mono};
 use super::SipShard;
 use super::call_book::CallSlot;
 use super::roster::Due;
-use crate::call::Call;
+use crate::call::{Call, Line};
 use crate::media_leg::MediaLeg;
-use crate::supervision::contain;
+use crate::supervision::{Died, contain};
+use crate::undertaker::bury;
 
 /// Orders of one call, carried out in their sequence.
 #[derive(Message)]
@@ -87,11 +89,27 @@ impl Handler<Orders> for SipShard {
     fn handle(&mut self, batch: Orders, ctx: &mut Context<Self>) {
         let now = self.house.clock.mono();
         for order in batch.orders {
-            contain("sip_shard.order", || {
+            let (over, asked) = match &order {
+                Order::Over => (true, None),
+                Order::Request { client, .. } => (false, Some(*client)),
+                _ => (false, None),
+            };
+            let obeyed = contain("sip_shard.order", || {
                 self.obey(batch.slot, order, now);
                 self.settle_down(now, ctx);
             });
             self.out.clear();
+            match obeyed {
+                Some(()) => {}
+                None if over => self.dismiss(batch.slot),
+                // The call does not know what was lost of it: it ends in order, and nobody waits for a lost request.
+                None => {
+                    if let Some(client) = asked {
+                        self.calls.tell(batch.slot, Event::Unreachable { client });
+                    }
+                    self.calls.tell(batch.slot, Event::HangUp { cause: Cause::Internal });
+                }
+            }
         }
     }
 }
@@ -144,12 +162,14 @@ impl SipShard {
                 entry.legs = legs;
                 entry.media_timer = Some(self.wheel.insert(at, Due::Media(slot)));
             }
-            Order::Over => {
-                if let Some(entry) = self.calls.remove(slot) {
-                    for timer in [entry.timer, entry.media_timer].into_iter().flatten() {
-                        self.wheel.cancel(timer);
-                    }
-                }
+            Order::Over => self.dismiss(slot),
+        }
+    }
+
+    fn dismiss(&mut self, slot: CallSlot) {
+        if let Some(entry) = self.calls.remove(slot) {
+            for timer in [entry.timer, entry.media_timer].into_iter().flatten() {
+                self.wheel.cancel(timer);
             }
         }
     }
@@ -163,6 +183,14 @@ impl SipShard {
             return flow;
         }
         tollgate_sip::dialog::reconnect(bytes, flow).unwrap_or(flow)
+    }
+}
+
+/// A call whose keeper died before it.
+impl Handler<Died<Line>> for SipShard {
+    type Result = ();
+    fn handle(&mut self, died: Died<Line>, _: &mut Context<Self>) {
+        contain("sip_shard.bury", || bury(died));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who lives on this shard's thread, by what they are about, and whom the wheel wakes.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -9,11 +10,13 @@ use tollgate_types::{Map, Mono, Seed, TrunkId, UserId};
 
 use super::SipShard;
 use super::call_book::CallSlot;
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, Vacant};
 use crate::ip_limiter::IpLimiter;
 use crate::media_leg::LOOK;
-use crate::registration::Registration;
-use crate::user_limiter::UserLimiter;
+use crate::premises::Premises;
+use crate::registration::{Orphaned, Registration};
+use crate::supervision::contain;
+use crate::user_limiter::{Errand, UserLimiter};
 
 /// Addresses by key. An address whose actor has died or retired is replaced at the next knock.
 pub struct Roster {
@@ -38,6 +41,8 @@ pub enum Due {
     Registration(UserId),
     /// A carrier's next health check or registration.
     Carrier(TrunkId),
+    /// A carrier died: its successor begins.
+    Vacant(TrunkId),
 }
 
 /// The time that was asked for has come.
@@ -158,7 +163,7 @@ impl Roster {
 
 impl SipShard {
     /// Wakes whoever asked for it. One who has moved out meanwhile is not missed.
-    pub(super) fn wake(&mut self, due: Due) {
+    pub(super) fn wake(&mut self, due: Due, own: &Addr<SipShard>) {
         match due {
             Due::Call(slot) => self.calls.wake(slot),
             Due::Media(slot) => {
@@ -181,6 +186,12 @@ impl SipShard {
                     let _ = registration.try_send(Wake);
                 }
             }
+            Due::Vacant(trunk) => {
+                let trunk = self.house.directory.load().egress(trunk).cloned();
+                if let Some(trunk) = trunk.filter(|trunk| self.roster.carrier(trunk.id).is_none()) {
+                    Carrier::open(trunk, own.clone(), self.house.clone());
+                }
+            }
             Due::Carrier(trunk) => {
                 if let Some((carrier, timer)) = self.roster.carriers.get_mut(&trunk) {
                     *timer = None;
@@ -191,9 +202,46 @@ impl SipShard {
     }
 }
 
+/// A carrier that died gets its successor after so long: one that dies at once does not spin.
+const VACANCY: Duration = Duration::from_secs(1);
+
+impl Handler<Vacant> for SipShard {
+    type Result = ();
+    fn handle(&mut self, vacant: Vacant, _: &mut Context<Self>) {
+        self.wheel.insert(self.house.clock.mono() + VACANCY, Due::Vacant(vacant.0));
+    }
+}
+
+impl Handler<Orphaned> for SipShard {
+    type Result = ();
+    fn handle(&mut self, orphaned: Orphaned, _: &mut Context<Self>) {
+        contain("sip_shard.orphaned", || {
+            let Orphaned { user, bindings } = orphaned;
+            // Whoever registered meanwhile began anew.
+            if self.roster.registration(user).is_some() {
+                return;
+            }
+            let house: Arc<Premises> = self.house.clone();
+            let successor = Registration::succeed(user, self.index, bindings, house);
+            if let Some((_, Some(old))) = self.roster.registrations.insert(user, (successor.clone(), None)) {
+                self.wheel.cancel(old);
+            }
+            if let Some(limiter) = self.roster.limiters.get(&user) {
+                let _ = limiter.try_send(Errand::Adopt(successor));
+            }
+        });
+    }
+}
+
 impl Handler<Enrol> for SipShard {
     type Result = ();
     fn handle(&mut self, enrol: Enrol, _: &mut Context<Self>) {
+        contain("sip_shard.enrol", || self.enrol(enrol));
+    }
+}
+
+impl SipShard {
+    fn enrol(&mut self, enrol: Enrol) {
         match enrol {
             Enrol::Registration { user, addr, wake_at } => {
                 let timer = wake_at.map(|at| self.wheel.insert(at, Due::Registration(user)));
@@ -230,16 +278,24 @@ pub struct Remember {
 impl Handler<Remember> for SipShard {
     type Result = ();
     fn handle(&mut self, remember: Remember, _: &mut Context<Self>) {
-        let Remember { user, rows } = remember;
-        let addr = Registration::open(user, self.index, &rows, self.house.clone());
-        // It enrols itself with its deadlines; until then it can be found already.
-        self.roster.registrations.insert(user, (addr, None));
+        contain("sip_shard.remember", || {
+            let Remember { user, rows } = remember;
+            let addr = Registration::open(user, self.index, &rows, self.house.clone());
+            // It enrols itself with its deadlines; until then it can be found already.
+            self.roster.registrations.insert(user, (addr, None));
+        });
     }
 }
 
 impl Handler<Leave> for SipShard {
     type Result = ();
     fn handle(&mut self, leave: Leave, _: &mut Context<Self>) {
+        contain("sip_shard.leave", || self.leave(leave));
+    }
+}
+
+impl SipShard {
+    fn leave(&mut self, leave: Leave) {
         match leave {
             // Nothing new is brought to it from here on; what is in its mailbox already comes before the retirement.
             Leave::Limiter(user) => {
@@ -261,6 +317,33 @@ impl Handler<Leave> for SipShard {
                 if let Some((_, Some(timer))) = self.roster.carriers.remove(&trunk) {
                     self.wheel.cancel(timer);
                 }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "sabotage")]
+impl Handler<crate::sabotage::Strike> for SipShard {
+    type Result = bool;
+    fn handle(&mut self, strike: crate::sabotage::Strike, _: &mut Context<Self>) -> bool {
+        use crate::sabotage::{Sabotage, StrikeAccount, Victim};
+        let roster = &self.roster;
+        match strike.0 {
+            Victim::UserLimiter(user) => roster.limiters.get(&user).is_some_and(|it| it.try_send(Sabotage).is_ok()),
+            Victim::Account(user, account) => {
+                roster.limiters.get(&user).is_some_and(|it| it.try_send(StrikeAccount(account)).is_ok())
+            }
+            Victim::Registration(user) => roster.registration(user).is_some_and(|it| it.try_send(Sabotage).is_ok()),
+            Victim::IpLimiter(source) => roster.sources.get(&source).is_some_and(|it| it.try_send(Sabotage).is_ok()),
+            Victim::Carrier(trunk) => roster.carrier(trunk).is_some_and(|it| it.try_send(Sabotage).is_ok()),
+            Victim::Call(id) => {
+                let slot = self.calls.by_id(id);
+                slot.and_then(|slot| self.calls.get(slot)).is_some_and(|it| it.addr.try_send(Sabotage).is_ok())
+            }
+            Victim::MediaLeg(id, side) => {
+                let slot = self.calls.by_id(id);
+                let entry = slot.and_then(|slot| self.calls.get(slot));
+                entry.and_then(|it| it.legs.get(side)).is_some_and(|it| it.try_send(Sabotage).is_ok())
             }
         }
     }

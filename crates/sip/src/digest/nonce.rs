@@ -23,11 +23,19 @@ const CLOCK_SKEW: i64 = 30;
 pub struct NonceKey(Hmac<Sha256>);
 
 /// What names a nonce in a [`NonceBook`](super::NonceBook): when it was minted, and its random part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Ordered by when they were minted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NonceId {
     /// Seconds since 1970.
     pub issued: u32,
     random: [u8; 6],
+}
+
+impl NonceId {
+    /// The last, in order, that could be minted in that second.
+    pub(super) fn last_of(issued: u32) -> NonceId {
+        NonceId { issued, random: [u8::MAX; 6] }
+    }
 }
 
 /// Whose a nonce is, and whether it is still good.
