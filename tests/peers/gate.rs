@@ -161,7 +161,7 @@ fn a_scanner_is_dropped_by_its_name_and_banned_by_what_it_tries() {
         !named(net.host(30), "The EVIL Caller 2") && named(net.host(30), "friendly-scanner"),
         "the list is what was set"
     );
-    server.ok(&["config", "set", "allowua", "Acme/"]);
+    server.ok(&["config", "set", "allowua", "Acme"]);
     assert!(named(net.host(30), "acme/1 desk phone") && !named(net.host(30), "Foo desk phone"));
     server.ok(&["config", "unset", "allowua"]);
     server.ok(&["config", "set", "blockscanning_treshold", "10"]);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// Below it an entry must match exactly: a short word is part of too many names.
+/// Below it an entry must be the whole text, or the whole name before its version (RFC 3261 §20.41, `product`): a short word is
+/// part of too many others.
 const EXACT_BELOW: usize = 5;
 
 /// An allow list and a deny list over the same header. Denial wins.
@@ -37,9 +38,14 @@ impl Agents {
 fn matches_any(list: &[Box<str>], agent: &str) -> bool {
     let agent = agent.trim();
     list.iter().any(|entry| match entry.chars().count() < EXACT_BELOW {
-        true => entry.eq_ignore_ascii_case(agent),
+        true => entry.eq_ignore_ascii_case(agent) || entry.eq_ignore_ascii_case(product(agent)),
         false => contains(agent.as_bytes(), entry.as_bytes()),
     })
+}
+
+/// `Acme` of `Acme/1.2 (desk phone)`.
+fn product(agent: &str) -> &str {
+    agent.split(['/', ' ']).next().unwrap_or_default()
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -70,6 +76,10 @@ mod tests {
             (&[], &["scanner"], Some("scan"), true),
             (&[], &["scanner"], None, true),
             (&["Acme/"], &[], Some("acme/1"), true),
+            (&["Acme"], &[], Some("Acme/1"), true),
+            (&["Acme"], &[], Some("Acmetron/1"), false),
+            (&["Acme"], &[], Some("Foo"), false),
+            (&[], &["abc"], Some("abc/2.0 (desk)"), false),
             (&["Acme/"], &[], Some("Foo"), false),
             (&["Acme/"], &[], None, false),
             (&["Acme/"], &["acme/0"], Some("Acme/0.9"), false),
