@@ -68,7 +68,7 @@ const DO_SEND: &[(&str, &str)] = &[
     ("actors/src/rater.rs", "its own end, told to its keeper"),
     ("actors/src/ip_limiter.rs", "news of its own life, answers to its shard"),
     ("actors/src/journal.rs", "a batch's end, told to itself"),
-    ("actors/src/ledger.rs", "a commit's end, told to itself; its queue is capped before"),
+    ("actors/src/ledger/commit.rs", "a commit's end, told to itself; its queue is capped before"),
     ("actors/src/ledger/door.rs", "facts, counted on their way and spooled beyond a bound"),
     ("actors/src/media_leg.rs", "what the relay answered it"),
     ("actors/src/placement.rs", "the end of a connection, told once to each user with a device registered by it"),
