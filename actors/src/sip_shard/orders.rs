@@ -37,6 +37,8 @@ pub enum Order {
         bytes: Bytes,
         /// It serves a dialog that exists.
         in_dialog: bool,
+        /// It goes before others when there is little room.
+        urgent: bool,
     },
     /// Cancel an INVITE.
     Cancel {
@@ -82,6 +84,8 @@ pub enum Order {
 pub struct LiveCalls {
     /// This one alone.
     pub only: Option<CallId>,
+    /// No emergency calls.
+    pub ordinary: bool,
 }
 
 impl Handler<Orders> for SipShard {
@@ -117,11 +121,11 @@ impl Handler<Orders> for SipShard {
 impl SipShard {
     fn obey(&mut self, slot: CallSlot, order: Order, now: Mono) {
         match order {
-            Order::Request { client, flow, bytes, in_dialog } => {
+            Order::Request { client, flow, bytes, in_dialog, urgent } => {
                 let flow = if in_dialog { self.way_of(flow, &bytes) } else { flow };
                 let owner = slot.owner(client);
                 let reachable = self.house.wires.reachable_at(&flow).to_string();
-                match self.layer.request(owner, &bytes, flow, SentBy(&reachable), in_dialog, now, &mut self.out) {
+                match self.layer.request(owner, &bytes, flow, SentBy(&reachable), urgent, now, &mut self.out) {
                     Ok(key) => self.calls.note_client(slot, client, key),
                     Err(full) => {
                         tracing::warn!(%full, "a request of ours was not sent");
@@ -198,7 +202,7 @@ impl Handler<LiveCalls> for SipShard {
     type Result = MessageResult<LiveCalls>;
     fn handle(&mut self, which: LiveCalls, _: &mut Context<Self>) -> Self::Result {
         MessageResult(match which.only {
-            None => self.calls.all().cloned().collect(),
+            None => self.calls.all(which.ordinary).cloned().collect(),
             Some(id) => {
                 let slot = self.calls.by_id(id);
                 slot.and_then(|slot| self.calls.get(slot)).map(|entry| entry.addr.clone()).into_iter().collect()
