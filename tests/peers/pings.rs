@@ -81,9 +81,18 @@ fn a_connection_that_is_kept_alive_by_pings_gets_its_pongs_and_stays() {
 
 #[test]
 fn a_carrier_that_answers_no_options_is_left_out_and_comes_back() {
+    dead_and_back(1);
+}
+
+#[test]
+fn so_it_is_where_its_keeper_lives_on_any_of_three_shards() {
+    dead_and_back(3);
+}
+
+fn dead_and_back(shards: u16) {
     let net = Network::lease();
     // RFC 3261's timer F is 64 × T1: silence is noticed in a test's time.
-    let server = Server::at(&net).policy("sip.t1_ms", "\"50ms\"").start();
+    let server = Server::at(&net).shards(shards).policy("sip.t1_ms", "\"50ms\"").start();
     world::open_roads(&server, net.sip(CARRIER));
     add_carrier(&server, "second", net.sip(SECOND_CARRIER), 2);
     server.ok(&["trunk", "set", "carrier", "--options-interval", "1"]);

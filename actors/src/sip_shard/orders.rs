@@ -233,7 +233,7 @@ impl Handler<crate::carrier::Find> for SipShard {
             Some(carrier) => Some(carrier.clone()),
             None => {
                 let trunk = self.house.directory.load().egress(find.trunk).cloned();
-                trunk.map(|trunk| crate::carrier::Carrier::open(trunk, ctx.address(), self.house.clone()))
+                trunk.map(|trunk| crate::carrier::Carrier::open(trunk, self.index, ctx.address(), self.house.clone()))
             }
         };
         if carrier.is_none_or(|carrier| carrier.try_send(find).is_err()) {
@@ -248,7 +248,7 @@ impl Handler<crate::carrier::Changed> for SipShard {
         match (self.roster.carrier(changed.trunk), &changed.now) {
             (Some(carrier), _) => carrier.do_send(changed),
             (None, Some(trunk)) => {
-                crate::carrier::Carrier::open(trunk.clone(), ctx.address(), self.house.clone());
+                crate::carrier::Carrier::open(trunk.clone(), self.index, ctx.address(), self.house.clone());
             }
             (None, None) => {}
         }
