@@ -129,7 +129,8 @@ impl Platform {
             .filter(|transport| bound.iter().any(|(kind, _)| kind == transport))
             .collect();
         let has = |v4: bool| bound.iter().any(|(_, at)| at.is_ipv4() == v4);
-        let resolver = Resolver::new(runtime.handle().clone(), &config.sip.dns, transports, has(true), has(false), seed.child(14));
+        let resolver =
+            Resolver::new(runtime.handle().clone(), &config.sip.dns, transports, has(true), has(false), seed.child(14));
         let gate = Arc::new(Gate::new(GatePolicy::of(&values), clock.clone(), seed.child(15)));
         let memory = Some((store.clone(), runtime.handle().clone()));
         let kernel = workers::kernel_set(&values, &bound);
