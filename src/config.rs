@@ -89,6 +89,8 @@ pub struct Sip {
     pub wss: Vec<SocketAddr>,
     /// What peers are told to reach us by, where that is not the listener's address.
     pub advertise: Option<String>,
+    /// Name servers; none are the system's.
+    pub dns: Vec<SocketAddr>,
 }
 
 /// `[media]`
@@ -374,6 +376,10 @@ mod tests {
             (
                 "[billing]\ncountry = \"Hungary\"",
                 "t.toml:2: [billing] country = \"Hungary\": expected a country code such as HU, or nothing",
+            ),
+            (
+                "[sip]\ndns = [\"127.0.0.1\"]",
+                "t.toml:2: [sip] dns = \"127.0.0.1\": expected a name server with port such as 127.0.0.1:53",
             ),
             ("[sip\n", "t.toml:1: "),
             ("[sip]\ndomain = \"x\"\ndomain = \"y\"", "t.toml:3: "),

@@ -34,12 +34,13 @@ use tollgate_actors::placement::Front;
 use tollgate_actors::premises::{Plans, Premises};
 use tollgate_actors::resolver::Resolver;
 use tollgate_actors::snapshots::Snapshots;
+use tollgate_actors::trunk_hosts::TrunkHosts;
 use tollgate_actors::tuning::Tuned;
 use tollgate_actors::watcher::{MoveIn, Watcher};
 use tollgate_guard::Policy as GatePolicy;
 use tollgate_store::Store;
 use tollgate_store::nodes::{self, Life};
-use tollgate_types::Transport;
+use tollgate_types::{Mono, Transport};
 
 use crate::config::Config;
 use chores::Steward;
@@ -52,6 +53,10 @@ pub use prepared::Prepared;
 use steps::Steps;
 use workers::Metronome;
 
+/// How long calls may take to end once they are hung up.
+const HANG_UP_WAIT: Duration = Duration::from_secs(5);
+/// How long the start waits for the names of ingress trunks.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// Sockets that one call with one media line may need: two legs, RTP and RTCP.
 const SOCKETS_A_CALL: u64 = 4;
 
@@ -94,6 +99,9 @@ impl Platform {
                 "no route carries emergency calls yet: tollgate route add --emergency --prefix 112 --trunk NAME".into(),
             );
         }
+        let (first_port, last_port) = config.media.ports;
+        let ports = (u64::from(last_port - first_port) + 1) * config.media.bind.len() as u64;
+        let calls_max = ports.min(most_sockets as u64) / SOCKETS_A_CALL;
         let aside = Aside::new(runtime.handle().clone());
         let caretaker = Caretaker::open(clock.clone());
         let alerter = Alerter::open(clock.clone(), seed.child(11), caretaker.clone());
@@ -121,7 +129,8 @@ impl Platform {
             .filter(|transport| bound.iter().any(|(kind, _)| kind == transport))
             .collect();
         let has = |v4: bool| bound.iter().any(|(_, at)| at.is_ipv4() == v4);
-        let resolver = Resolver::new(runtime.handle().clone(), transports, has(true), has(false), seed.child(14));
+        let resolver =
+            Resolver::new(runtime.handle().clone(), &config.sip.dns, transports, has(true), has(false), seed.child(14));
         let gate = Arc::new(Gate::new(GatePolicy::of(&values), clock.clone(), seed.child(15)));
         let memory = Some((store.clone(), runtime.handle().clone()));
         let kernel = workers::kernel_set(&values, &bound);
@@ -144,7 +153,7 @@ impl Platform {
             caretaker: caretaker.clone(),
             resolver,
             edge_counts: Arc::default(),
-            calls_max: most_sockets as u64 / SOCKETS_A_CALL,
+            calls_max,
         }));
         watcher.addr.do_send(MoveIn(house.clone()));
         let (shards, raters) = threads.open_shards(config, &house, seed);
@@ -185,6 +194,8 @@ impl Platform {
             recovery::remember_registrations(&there, &living).await?;
             tollgate_actors::recall::last_hour(&there, &living, living.clock.wall()).await?;
             recovery::remember_bans(&there, &snaps, &living).await?;
+            // The trunks of today's names are known before the network is read, if DNS answers soon.
+            let _ = tokio::time::timeout(FIRST_LOOK, TrunkHosts::look(&living)).await;
             if first { first_start::furnish(&there, &asked, snaps.currency).await } else { Ok(Vec::new()) }
         });
         news.extend(more.await?);
@@ -255,19 +266,27 @@ impl Platform {
         }
     }
 
+    /// Returns when no call is live, or then.
+    async fn await_quiet(&self, clock: &Clock, deadline: Mono) {
+        while self.house.load.calls() > 0 && clock.mono() < deadline {
+            self.pause(clock, Duration::from_millis(20)).await;
+        }
+    }
+
     /// No new calls; running ones get the drain time, then BYE; the books are flushed. Consumes the platform.
+    ///
+    /// Emergency calls are taken as long as it drains, and have the same time from their own beginning: the end comes after
+    /// twice the drain time at the latest.
     pub async fn close(self) {
         self.house.load.close();
         let clock = self.house.clock.clone();
-        let deadline = clock.mono() + self.drain;
-        while self.house.load.calls() > 0 && clock.mono() < deadline {
-            self.pause(&clock, Duration::from_millis(50)).await;
-        }
-        if self.house.load.calls() > 0 {
-            workers::hang_up_all(&self.house).await;
-            let deadline = clock.mono() + Duration::from_secs(5);
-            while self.house.load.calls() > 0 && clock.mono() < deadline {
-                self.pause(&clock, Duration::from_millis(20)).await;
+        self.await_quiet(&clock, clock.mono() + self.drain).await;
+        self.house.load.shut();
+        let last = self.house.load.last_emergency() + self.drain;
+        for (ordinary, until) in [(true, last), (false, clock.mono().max(last) + HANG_UP_WAIT)] {
+            if self.house.load.calls() > 0 {
+                workers::hang_up_all(&self.house, ordinary).await;
+                self.await_quiet(&clock, until).await;
             }
         }
         let deadline = clock.mono() + Duration::from_secs(10);

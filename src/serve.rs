@@ -162,6 +162,7 @@ impl Readiness for Open {
 
 fn show_gauges(house: &Premises) {
     metrics::gauge!("tollgate_calls_active").set(house.load.calls() as f64);
+    metrics::gauge!("tollgate_calls_waiting").set(f64::from(house.pending.total()));
     let counts = &house.edge_counts;
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     metrics::counter!("tollgate_sip_received_total").absolute(read(&counts.received));

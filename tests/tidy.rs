@@ -521,7 +521,7 @@ fn the_documented_configuration_is_the_configuration() {
     let contract: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("server", &["data_dir", "sip_shards", "media_threads", "drain_seconds", "log"][..]),
         ("database", &["url"][..]),
-        ("sip", &["domain", "domains", "udp", "tcp", "tls", "ws", "wss", "advertise"][..]),
+        ("sip", &["domain", "domains", "udp", "tcp", "tls", "ws", "wss", "advertise", "dns"][..]),
         ("media", &["bind", "advertise", "ports"][..]),
         ("web", &["listen", "public_url"][..]),
         ("control", &["socket"][..]),

@@ -21,7 +21,7 @@ const WINDOW: Duration = Duration::from_secs(300);
 const MAILBOX: usize = 1024;
 
 /// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
@@ -52,7 +52,8 @@ pub struct Alerter(Estate<Memory>);
 /// What it holds, and its successor too.
 pub struct Memory {
     clock: Clock,
-    rows: Map<(&'static str, String), Row>,
+    /// By kind, severity and subject: that it is over is other news than that it began.
+    rows: Map<(&'static str, Severity, String), Row>,
     /// Its door.
     post: Post<Alerter>,
 }
@@ -103,7 +104,7 @@ impl Handler<Raise> for Alerter {
     fn handle(&mut self, alert: Raise, _: &mut Context<Self>) {
         metrics::counter!("tollgate_alerts_total", "kind" => alert.kind).increment(1);
         let now = self.0.clock.wall();
-        let key = (alert.kind, alert.subject.clone());
+        let key = (alert.kind, alert.severity, alert.subject.clone());
         if let Some(row) = self.0.rows.get_mut(&key)
             && now.since(row.said_at) < WINDOW
         {
@@ -128,7 +129,7 @@ impl Handler<Observe> for Alerter {
         MessageResult::<Observe>(json!({
             "rows": self.0.rows.len(),
             "held_back": held_back,
-            "alerts": self.0.rows.keys().map(|(kind, subject)| json!([kind, subject])).collect::<Vec<_>>(),
+            "alerts": self.0.rows.keys().map(|(kind, _, subject)| json!([kind, subject])).collect::<Vec<_>>(),
         }) as Value)
     }
 }

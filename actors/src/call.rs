@@ -56,6 +56,8 @@ pub struct Line {
     trunk_line: Option<TrunkLine>,
     /// What it last said to the wheel.
     woken_at: Option<tollgate_types::Mono>,
+    /// Somebody calls for help: nothing keeps it out.
+    helps: bool,
     /// Until this INVITE has its final answer, the call has a place among those that wait.
     waits: Option<(ServerKey, PendingCall)>,
 }
@@ -87,8 +89,8 @@ pub struct Begin {
     pub flow: tollgate_types::Flow,
     /// It was cancelled while its caller was being admitted.
     pub cancelled: Option<tollgate_sip::wire::Message>,
-    /// Its place among the calls of its address that wait for an answer.
-    pub place: Option<PendingCall>,
+    /// Its place among the calls that wait for an answer.
+    pub place: PendingCall,
 }
 
 /// What a call is made of.
@@ -103,6 +105,8 @@ pub struct Cradle {
     pub slot: CallSlot,
     /// Who gets what it leaves.
     pub keeper: Recipient<Died<Line>>,
+    /// Somebody calls for help.
+    pub helps: bool,
 }
 
 impl Call {
@@ -110,7 +114,7 @@ impl Call {
     pub fn open(cradle: Cradle) -> Addr<Call> {
         Call::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            let Cradle { core, house, shard, slot, keeper } = cradle;
+            let Cradle { core, house, shard, slot, keeper, helps } = cradle;
             let media = Media::default();
             let line = Line {
                 core,
@@ -122,9 +126,13 @@ impl Call {
                 askers: Vec::new(),
                 trunk_line: None,
                 woken_at: None,
+                helps,
                 waits: None,
             };
             line.house.load.begin();
+            if helps {
+                line.house.load.begin_emergency(line.house.clock.mono());
+            }
             let shard = line.shard.clone();
             Call(Estate::new(line, move |died| match keeper.try_send(died) {
                 Ok(()) => {}
@@ -174,7 +182,7 @@ impl Line {
                 Action::Locate { query, target } => self.locate(query, target, own),
                 Action::Ask(ask) => self.ask(*ask, own),
                 Action::Request { client, flow, bytes, in_dialog } => {
-                    orders.push(Order::Request { client, flow, bytes, in_dialog })
+                    orders.push(Order::Request { client, flow, bytes, in_dialog, urgent: in_dialog || self.helps })
                 }
                 Action::Cancel { client, reason } => orders.push(Order::Cancel { client, reason }),
                 Action::SendAck { flow, bytes } => orders.push(Order::SendAck { flow, bytes }),
@@ -336,7 +344,7 @@ impl Handler<Begin> for Call {
         let (now, wall) = (self.0.house.clock.mono(), self.0.house.clock.wall());
         let mut out = Vec::new();
         let Begin { key, message, flow, cancelled, place } = begin;
-        self.0.waits = place.map(|place| (key, place));
+        self.0.waits = Some((key, place));
         self.0.core.begin(key, message, flow, now, wall, &mut out);
         if let Some(message) = cancelled {
             self.0.core.handle(Event::Cancelled { key, message }, now, wall, &mut out);

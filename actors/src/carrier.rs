@@ -135,12 +135,13 @@ pub fn of_owner(owner: u64) -> Option<(TrunkId, u32)> {
 }
 
 impl Carrier {
-    /// Starts it on the current thread, which is its shard's.
-    pub fn open(trunk: Arc<Egress>, shard: Addr<SipShard>, house: Arc<Premises>) -> Addr<Carrier> {
+    /// Starts it on the current thread, which is that of its shard, number `index`: answers to its requests find it by that number in
+    /// their Call-ID.
+    pub fn open(trunk: Arc<Egress>, index: u16, shard: Addr<SipShard>, house: Arc<Premises>) -> Addr<Carrier> {
         let seed = house.seed.child(trunk.id.0 as u64 ^ 0x0063_6172);
         Carrier::create(move |ctx| {
             ctx.set_mailbox_capacity(MAILBOX);
-            let mut tokens = Tokens::new(seed, 0);
+            let mut tokens = Tokens::new(seed, index);
             let register = Registering { call_id: tokens.call_id(), tag: tokens.tag(), cseq: tokens.cseq(), proofs: 0 };
             let now = house.clock.mono();
             let (id, home) = (trunk.id, shard.clone());

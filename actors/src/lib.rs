@@ -59,6 +59,7 @@ pub mod snapshots;
 pub mod supervision;
 pub mod suspicions;
 pub mod trunk_board;
+pub mod trunk_hosts;
 pub mod tuning;
 pub mod undertaker;
 pub mod user_limiter;

@@ -16,7 +16,7 @@ use tollgate_routing::list::Lists;
 use tollgate_settings::Values;
 use tollgate_sip::digest::NonceKey;
 use tollgate_sip::{binding, digest};
-use tollgate_types::Seed;
+use tollgate_types::{Mono, Seed};
 
 use crate::alerter::Alerter;
 use crate::caretaker::{Caretaker, Post};
@@ -35,6 +35,7 @@ use crate::relay::RelayHandle;
 use crate::reputations::Reputations;
 use crate::resolver::Resolver;
 use crate::trunk_board::TrunkBoard;
+use crate::trunk_hosts::TrunkHosts;
 use crate::tuning::Tuned;
 use crate::watcher::WatcherDoor;
 
@@ -92,6 +93,8 @@ pub struct Premises {
     pub pace: Pace,
     /// How each egress trunk is.
     pub trunks: TrunkBoard,
+    /// What ingress trunks' host names were found to be.
+    pub trunk_hosts: TrunkHosts,
     /// Who is online.
     pub presence: Presence,
     shards: OnceLock<Shards>,
@@ -104,12 +107,24 @@ pub struct Load {
     calls: AtomicU64,
     calls_max: u64,
     open: AtomicBool,
+    shut: AtomicBool,
+    /// When the last emergency call began, in microseconds of [`Mono`].
+    last_emergency: AtomicU64,
 }
 
+/// Of the calls that a node can carry, one in so many is kept for emergencies.
+const EMERGENCY_SHARE: u64 = 50;
+
 impl Load {
-    /// Nothing yet; at most `calls_max` calls.
+    /// Nothing yet; at most `calls_max` calls, a few of them for emergencies alone.
     pub fn new(calls_max: u64) -> Load {
-        Load { calls: AtomicU64::new(0), calls_max, open: AtomicBool::new(true) }
+        Load {
+            calls: AtomicU64::new(0),
+            calls_max,
+            open: AtomicBool::new(true),
+            shut: AtomicBool::new(false),
+            last_emergency: AtomicU64::new(0),
+        }
     }
 
     /// Calls now.
@@ -132,14 +147,35 @@ impl Load {
         self.calls().saturating_mul(100) / self.calls_max.max(1)
     }
 
-    /// No new calls from here on.
+    /// An emergency call begins.
+    pub fn begin_emergency(&self, now: Mono) {
+        self.last_emergency.fetch_max(now.micros(), Ordering::Relaxed);
+    }
+
+    /// When the last emergency call began.
+    pub fn last_emergency(&self) -> Mono {
+        Mono::from_micros(self.last_emergency.load(Ordering::Relaxed))
+    }
+
+    /// No new calls from here on, but for emergencies.
     pub fn close(&self) {
         self.open.store(false, Ordering::Relaxed);
     }
 
+    /// No new calls at all: the end is near.
+    pub fn shut(&self) {
+        self.shut.store(true, Ordering::Relaxed);
+    }
+
     /// Are new calls taken?
     pub fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed) && self.calls() < self.calls_max
+        let kept = (self.calls_max / EMERGENCY_SHARE).max(1);
+        self.open.load(Ordering::Relaxed) && self.calls() < self.calls_max.saturating_sub(kept)
+    }
+
+    /// Are emergency calls taken? While there is room for one, and until the node ends.
+    pub fn takes_emergencies(&self) -> bool {
+        !self.shut.load(Ordering::Relaxed) && self.calls() < self.calls_max
     }
 }
 
@@ -195,6 +231,7 @@ impl Premises {
             resolver: plans.resolver,
             edge_counts: plans.edge_counts,
             trunks: TrunkBoard::new(plans.seed.child(0x7472)),
+            trunk_hosts: TrunkHosts::default(),
             presence: Presence::new(plans.seed.child(0x7072)),
             pending: Arc::new(PendingCalls::new(plans.seed.child(0x7065))),
             load: Load::new(plans.calls_max),
@@ -255,5 +292,26 @@ impl Premises {
     pub fn is_own_host(&self, host: &str) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         bare.parse::<IpAddr>().is_ok_and(|address| self.wires.is_own_address(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_places_are_for_emergencies() {
+        let load = Load::new(100);
+        let verdicts = |load: &Load| (load.is_open(), load.takes_emergencies());
+        for (calls, verdict) in [(97, (true, true)), (1, (false, true)), (1, (false, true)), (1, (false, false))] {
+            (0..calls).for_each(|_| load.begin());
+            assert_eq!(verdicts(&load), verdict, "{} calls", load.calls());
+        }
+        let load = Load::new(100);
+        load.close();
+        assert_eq!(verdicts(&load), (false, true), "draining");
+        load.shut();
+        assert_eq!(verdicts(&load), (false, false), "about to end");
+        assert_eq!(verdicts(&Load::new(1)), (false, true), "of a single place the emergency has it");
     }
 }

@@ -313,7 +313,7 @@ fn way_to(binding: &Binding, rewrite: RewriteContact) -> Flow {
 /// Does the device write another address than its packets come from?
 fn is_behind_nat(contact: &str, flow: &Flow) -> bool {
     let written = Uri::parse(contact).ok().and_then(|uri| uri.host_ip());
-    flow.transport == Transport::Udp && !flow.peer.ip().is_loopback() && written != Some(flow.peer.ip())
+    flow.transport == Transport::Udp && written != Some(flow.peer.ip())
 }
 
 impl Actor for Registration {

@@ -43,6 +43,8 @@ pub const TICK: Duration = Duration::from_millis(10);
 
 /// After so long a wake-up that met a fault is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How often the gauges of operators are set.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct SipShard {
@@ -56,6 +58,8 @@ pub struct SipShard {
     waiting: front::Waiting,
     relays: Map<front::Relayed, front::OnItsWay>,
     next_relay: u32,
+    /// When the gauges were set last.
+    shown_at: Mono,
     /// What the layer wants done; empty between events.
     out: Vec<transaction::Action>,
 }
@@ -109,6 +113,7 @@ impl SipShard {
             waiting: front::Waiting::new(seed.child(5)),
             relays: seed.child(6).map(),
             next_relay: 0,
+            shown_at: Mono::START,
             out: Vec::new(),
             house,
         }
@@ -164,6 +169,10 @@ impl Handler<Tick> for SipShard {
         });
         self.out.clear();
         let own = ctx.address();
+        if tick.0.since(self.shown_at) >= SHOW_EVERY {
+            self.shown_at = tick.0;
+            self.show_gauges();
+        }
         while let Some(due) = self.wheel.pop(tick.0) {
             // A wake-up that met a fault comes again: a call that is not woken would overrun its paid time.
             if contain("sip_shard.due", || self.wake(due, &own)).is_none() {
@@ -209,6 +218,21 @@ impl Handler<NextDeadline> for SipShard {
     type Result = Option<Mono>;
     fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
         self.layer.poll_timeout().into_iter().chain(self.wheel.next_deadline()).min()
+    }
+}
+
+impl SipShard {
+    fn show_gauges(&self) {
+        let (stats, shard) = (self.layer.stats(), self.index.to_string());
+        for (side, method, count) in [
+            ("client", "INVITE", stats.invite_clients),
+            ("client", "other", stats.other_clients),
+            ("server", "INVITE", stats.invite_servers),
+            ("server", "other", stats.other_servers),
+        ] {
+            let labels = [("shard", shard.clone()), ("side", side.to_owned()), ("method", method.to_owned())];
+            metrics::gauge!("tollgate_transactions", &labels).set(count as f64);
+        }
     }
 }
 

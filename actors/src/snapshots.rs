@@ -184,12 +184,11 @@ impl Snapshots {
             }
         }
         if !delta.changes.is_empty() {
-            let now = Arc::new(before.with(delta.changes));
-            house.directory.store(now.clone());
-            house.gate.learn(&now);
+            house.trunk_hosts.move_in(before.with(delta.changes), house);
+            house.gate.learn(&house.directory.load_full());
             if trunks {
                 self.log_in_to_trunks(house).await?;
-                tell_carriers(house, &before, &now);
+                tell_carriers(house, &before, &house.directory.load_full());
             }
         }
         seen.directory = delta.version;
@@ -198,7 +197,7 @@ impl Snapshots {
 
     async fn read_directory(&self, house: &Premises, seen: &mut Versions) -> Result<()> {
         let (directory, version) = self.directory(&house.settings.load()).await?;
-        let before = house.directory.swap(Arc::new(directory));
+        let before = house.trunk_hosts.move_in(directory, house);
         seen.directory = version;
         self.log_in_to_trunks(house).await?;
         house.gate.learn(&house.directory.load_full());

@@ -12,6 +12,7 @@ use tollgate_settings::rows::{digest as digest_rows, media, registrar, sip};
 use tollgate_settings::{Registry, Row, Values};
 use tollgate_sip::{binding, digest, transaction};
 
+use crate::pending::Most;
 use crate::{edge, relay};
 
 /// Every setting of the platform, each declared in the room whose rule it steers.
@@ -58,8 +59,8 @@ pub struct Tuned {
     pub keepalive: Option<Duration>,
     /// Reach devices by the address that they write, rather than the one they were heard from.
     pub rewrite_contact: RewriteContact,
-    /// INVITEs of one source without a final answer; `None` = no limit.
-    pub pending_max: Option<u32>,
+    /// INVITEs without a final answer.
+    pub pending: Most,
     /// Longest use of looked-up addresses.
     pub dns_max_age: Duration,
     /// Limits that the media threads read.
@@ -92,6 +93,7 @@ pub enum RewriteContact {
 impl Tuned {
     /// Reads the settings; who we are comes from the configuration file.
     pub fn read(values: &Values, host: &Host) -> Tuned {
+        let count_or_off = |row| values.integer_or_off(row).map(|most| u32::try_from(most).unwrap_or(u32::MAX));
         Tuned {
             edge: edge::Policy::read(values),
             timers: transaction::Timers::of(values),
@@ -110,7 +112,7 @@ impl Tuned {
                 "always" => RewriteContact::Always,
                 _ => RewriteContact::Nat,
             },
-            pending_max: values.integer_or_off(&sip::PENDING_MAX).map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+            pending: Most { source: count_or_off(&sip::PENDING_MAX), total: count_or_off(&sip::PENDING_MAX_TOTAL) },
             dns_max_age: values.duration(&sip::DNS_MAX_AGE),
             relay: relay::Tuning::read(values),
             media_source: match values.word(&media::SOURCE) {

@@ -27,7 +27,7 @@ pub fn bury(died: Died<Line>) {
             // Nobody is left to hear an outcome; the Ledger keeps trying by itself.
             Action::Ask(ask) => line.house.ledger.order(LedgerOrder { ask: *ask, reply: None }),
             Action::Request { client, flow, bytes, in_dialog } => {
-                orders.push(Order::Request { client, flow, bytes, in_dialog })
+                orders.push(Order::Request { client, flow, bytes, in_dialog, urgent: in_dialog })
             }
             Action::Cancel { client, reason } => orders.push(Order::Cancel { client, reason }),
             Action::SendAck { flow, bytes } => orders.push(Order::SendAck { flow, bytes }),

@@ -93,6 +93,7 @@ fn sip(keys: &mut Keys) -> Sip {
             let address = text.parse::<IpAddr>().map(|address| address.to_string()).ok();
             address.or_else(|| host(text)).map(Some)
         }),
+        dns: keys.list("sip", "dns", &[], "a name server with port such as 127.0.0.1:53", parsed),
     }
 }
 

@@ -55,6 +55,11 @@ impl Config {
         if let Some(advertise) = &self.sip.advertise {
             line("known as", advertise);
         }
+        let servers: Vec<String> = self.sip.dns.iter().map(ToString::to_string).collect();
+        line(
+            "names by",
+            if servers.is_empty() { "the system's name servers".to_owned() } else { servers.join(", ") }.as_str(),
+        );
         line("data", &self.server.data_dir.display().to_string());
         line("database", &database(&self.database));
         line("mail", &self.mail.smtp.as_deref().map_or("none".to_owned(), without_password));

@@ -26,6 +26,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("sip", "ws"),
     ("sip", "wss"),
     ("sip", "advertise"),
+    ("sip", "dns"),
     ("media", "bind"),
     ("media", "advertise"),
     ("media", "ports"),

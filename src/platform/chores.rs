@@ -9,6 +9,7 @@ use tollgate_actors::ops::Ops;
 use tollgate_actors::premises::Premises;
 use tollgate_actors::residents::{KNOWN_FOR, KNOWN_MAX};
 use tollgate_actors::snapshots::Snapshots;
+use tollgate_actors::trunk_hosts::TrunkHosts;
 use tollgate_billing::calendar::Zone;
 use tollgate_billing::source::IpLimits;
 use tollgate_store::nodes::{self, Life};
@@ -32,6 +33,8 @@ pub enum Chore {
     Follow,
     /// Carries what other nodes' calls by trunks with a quota talked, and this node's own of before its start.
     Talk,
+    /// Looks up the names of ingress trunks whose answers have grown old.
+    Names,
     /// Writes what calls taught of numbers.
     Numbers,
     /// Measures the gate's load, and on a shared database takes over what other nodes decided about sources.
@@ -68,6 +71,7 @@ impl Chore {
             Chore::Orphans,
             Chore::Follow,
             Chore::Talk,
+            Chore::Names,
             Chore::Numbers,
             Chore::Gate,
             Chore::TimeLines,
@@ -86,6 +90,7 @@ impl Chore {
             Chore::Orphans => Duration::from_secs(15),
             Chore::Follow => Duration::from_millis(500),
             Chore::Talk => Duration::from_secs(5),
+            Chore::Names => Duration::from_secs(1),
             Chore::Numbers => Duration::from_secs(10),
             Chore::Gate => Duration::from_secs(2),
             Chore::TimeLines => Snapshots::LAY_OUT_EVERY,
@@ -115,6 +120,10 @@ impl Steward {
                 Ok(())
             }
             Chore::Talk => self.carry_talk().await.map_err(|error| error.to_string()),
+            Chore::Names => {
+                TrunkHosts::look_aside(&self.house);
+                Ok(())
+            }
             Chore::Numbers => {
                 let written = reputations::write(&self.store, &self.house.reputations.take_fresh()).await;
                 written.map_err(|error| error.to_string())

@@ -133,9 +133,9 @@ impl Metronome {
 }
 
 /// Ends every call; each side gets its BYE.
-pub async fn hang_up_all(house: &Premises) {
+pub async fn hang_up_all(house: &Premises, ordinary: bool) {
     for shard in house.shards().all() {
-        for call in shard.send(LiveCalls { only: None }).await.unwrap_or_default() {
+        for call in shard.send(LiveCalls { only: None, ordinary }).await.unwrap_or_default() {
             call.do_send(Tell(Event::HangUp { cause: Cause::Shutdown }));
         }
     }

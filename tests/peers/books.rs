@@ -38,6 +38,11 @@ pub fn put_a_hand_in_every_counter(server: &Server, user: &str) {
     }
 }
 
+/// Holds, and lines in use, that are still in the database.
+pub fn live(server: &Server) -> String {
+    shell(server, "SELECT (SELECT count(*) FROM holds) || ' ' || (SELECT coalesce(sum(in_use), 0) FROM lines)")
+}
+
 /// A ledger of five entries of one account, and the server stopped so that nobody else writes.
 fn five_entries(net: &Network, database: Database) -> Server {
     let mut server = Server::at(net).database(database).start();

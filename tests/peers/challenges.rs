@@ -50,8 +50,8 @@ impl Asks {
 }
 
 /// Two carriers, of which the first asks for proof in `realms`.
-fn server(net: &Network, realms: &str) -> Server {
-    let server = Server::at(net).start();
+fn server(net: &Network, shards: u16, realms: &str) -> Server {
+    let server = Server::at(net).shards(shards).start();
     world::open_roads(&server, net.sip(CARRIER));
     server.ok(&["trunk", "set", "carrier", "--username", NAME, "--password", SECRET, "--realm", realms]);
     add_carrier(&server, "second", net.sip(SECOND_CARRIER), 2);
@@ -73,9 +73,9 @@ fn await_proof(carrier: &mut Phone, method: &str, asks: Asks) -> Sip {
 
 #[test]
 fn a_carriers_challenge_to_our_call_is_answered_by_either_status_and_algorithm() {
-    for (status, algorithm) in [(401, "MD5"), (407, "MD5"), (401, "SHA-256"), (407, "SHA-256")] {
+    for (status, algorithm, shards) in [(401, "MD5", 1), (407, "MD5", 3), (401, "SHA-256", 3), (407, "SHA-256", 1)] {
         let net = Network::lease();
-        let server = server(&net, REALM);
+        let server = server(&net, shards, REALM);
         let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
         let mut alice = Phone::udp(&server, net.host(10), "alice");
         let offer = alice.sdp();
@@ -112,7 +112,7 @@ fn a_carriers_challenge_to_our_call_is_answered_by_either_status_and_algorithm()
 #[test]
 fn wrong_credentials_are_not_tried_again_and_the_next_carrier_is() {
     let net = Network::lease();
-    let server = server(&net, REALM);
+    let server = server(&net, 3, REALM);
     server.ok(&["trunk", "set", "carrier", "--username", NAME, "--password", "not-the-right-one"]);
     let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
     let mut next = Phone::udp(&server, net.host(SECOND_CARRIER), "second");
@@ -139,7 +139,7 @@ fn wrong_credentials_are_not_tried_again_and_the_next_carrier_is() {
 #[test]
 fn another_realm_gets_no_proof_and_the_next_carrier_gets_the_call() {
     let net = Network::lease();
-    let server = server(&net, "ours.example");
+    let server = server(&net, 1, "ours.example");
     let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
     let mut next = Phone::udp(&server, net.host(SECOND_CARRIER), "second");
     let mut alice = Phone::udp(&server, net.host(10), "alice");
@@ -159,9 +159,9 @@ fn another_realm_gets_no_proof_and_the_next_carrier_gets_the_call() {
 
 #[test]
 fn our_registration_is_proven_in_any_way_a_carrier_asks() {
-    for (status, algorithm) in [(401, "SHA-256"), (407, "MD5")] {
+    for (status, algorithm, shards) in [(401, "SHA-256", 1), (407, "MD5", 3)] {
         let net = Network::lease();
-        let server = Server::at(&net).start();
+        let server = Server::at(&net).shards(shards).start();
         let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
         let address = net.sip(CARRIER).to_string();
         let login = ["--username", NAME, "--password", SECRET, "--realm", REALM, "--register"];

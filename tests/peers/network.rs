@@ -1,6 +1,10 @@
 //! A /24 of the loopback range for one test: Tollgate at `.1`, phones and carriers beside it, nobody else's ports.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
+use crate::server::until;
 
 /// The SIP port of everybody in the network. Not 5060: a softswitch of the machine's owner may listen there on all addresses.
 pub const SIP: u16 = 15060;
@@ -38,6 +42,22 @@ impl Network {
     pub fn sip(&self, last: u8) -> SocketAddr {
         (self.host(last), SIP).into()
     }
+}
+
+/// A UDP socket at exactly `at`. Somebody of the same machine may hold the port on all addresses for a moment (another test's
+/// server in its default configuration, a resolver's question): that is waited for.
+pub fn udp_at(at: impl Into<SocketAddr>) -> UdpSocket {
+    let at = at.into();
+    let mut socket = None;
+    until(&format!("the port {at} is free"), Duration::from_secs(60), || {
+        socket = match UdpSocket::bind(at) {
+            Ok(socket) => Some(socket),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => None,
+            Err(error) => panic!("{at}: {error}"),
+        };
+        socket.is_some()
+    });
+    socket.expect("bound")
 }
 
 /// A port free at `host` for UDP and TCP together with the next one, as baresip wants them.

@@ -1,8 +1,6 @@
 //! The operator's face: mistakes get one clear line, what works works from files, and the demo shows a platform at once.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -183,16 +181,9 @@ fn commands_work_without_a_running_server_and_two_servers_do_not_share_a_folder(
 fn health_and_metrics_are_served() {
     let net = Network::lease();
     let server = Server::at(&net).start();
-    let get = |port: u16, path: &str| {
-        let mut stream = TcpStream::connect((net.host(1), port)).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("an answer");
-        text
-    };
-    assert!(get(18080, "/healthz").starts_with("HTTP/1.1 200"));
-    assert!(get(18080, "/readyz").starts_with("HTTP/1.1 200"));
-    let metrics = get(19090, "/metrics");
+    assert!(server.get(18080, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(server.get(18080, "/readyz").starts_with("HTTP/1.1 200"));
+    let metrics = server.get(19090, "/metrics");
     assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("tollgate_"), "{metrics}");
     drop(server);
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::dialog::{Dialog, Invite};
 use crate::message::{Sip, framed, parameter};
-use crate::network::SIP;
+use crate::network::{SIP, udp_at};
 use crate::server::{DOMAIN, Server};
 use crate::world;
 
@@ -46,7 +46,7 @@ pub struct Phone {
 impl Phone {
     /// A phone of `user` over UDP.
     pub fn udp(server: &Server, host: Ipv4Addr, user: &str) -> Phone {
-        let socket = UdpSocket::bind((host, SIP)).expect("the phone's port is free");
+        let socket = udp_at((host, SIP));
         Phone::new(Line::Udp(socket), (host, SIP).into(), server.sip(), user)
     }
 
@@ -200,8 +200,12 @@ impl Phone {
     }
 
     fn via(&self) -> String {
-        let transport = if matches!(self.line, Line::Tcp(..)) { "TCP" } else { "UDP" };
-        format!("Via: SIP/2.0/{transport} {};branch=z9hG4bK{};rport", self.local, fresh("b"))
+        // Who connects says at which port he listens (RFC 3261 §18.1.1).
+        let (transport, sent_by) = match self.line {
+            Line::Tcp(..) => ("TCP", self.contact_at.unwrap_or(self.local)),
+            Line::Udp(_) => ("UDP", self.local),
+        };
+        format!("Via: SIP/2.0/{transport} {sent_by};branch=z9hG4bK{};rport", fresh("b"))
     }
 
     /// A request outside a dialog: the headers everybody needs, then `more`.

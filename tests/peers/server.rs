@@ -1,7 +1,7 @@
 //! The real `tollgate` binary: configured into a temporary folder, started, talked to by its command line, killed, restarted.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,6 +37,8 @@ pub struct Setup {
     drain_seconds: u32,
     algorithms: &'static str,
     ipv6: Option<u16>,
+    dns: Option<SocketAddr>,
+    media_ports: &'static str,
     policy: Vec<(String, String)>,
     wire: Option<u16>,
     /// URL and seal key of the node whose database it shares.
@@ -109,6 +111,18 @@ impl Setup {
         Setup { host: network.host(2), database: Database::Postgres, shared, ..Server::at(network) }
     }
 
+    /// The name server that looks names up; the system's unless said otherwise.
+    pub fn dns(mut self, at: SocketAddr) -> Setup {
+        self.dns = Some(at);
+        self
+    }
+
+    /// Ports for media, which bound how many calls there can be.
+    pub fn media_ports(mut self, ports: &'static str) -> Setup {
+        self.media_ports = ports;
+        self
+    }
+
     /// Pins a setting in `[policy]`; `value` is TOML.
     pub fn policy(mut self, name: &str, value: &str) -> Setup {
         self.policy.push((name.to_owned(), value.to_owned()));
@@ -139,17 +153,18 @@ impl Setup {
         let host = self.host;
         let data = folder.join("data");
         let (more, six) = self.ipv6.map_or_else(Default::default, |port| (format!(", \"[::1]:{port}\""), ", \"::1\""));
+        let dns = self.dns.map(|at| format!("\"{at}\"")).unwrap_or_default();
         let policy: String = self.policy.iter().map(|(name, value)| format!("\"{name}\" = {value}\n")).collect();
         format!(
             "[server]\ndata_dir = {data:?}\nsip_shards = {}\ndrain_seconds = {}\nlog = \"debug\"\n\
              [database]\nurl = \"{url}\"\n\
-             [sip]\ndomain = \"{DOMAIN}\"\nudp = [\"{host}:{SIP}\"{more}]\ntcp = [\"{host}:{SIP}\"{more}]\n\
-             [media]\nbind = [\"{host}\"{six}]\nports = \"20000-23999\"\n\
+             [sip]\ndomain = \"{DOMAIN}\"\nudp = [\"{host}:{SIP}\"{more}]\ntcp = [\"{host}:{SIP}\"{more}]\ndns = [{dns}]\n\
+             [media]\nbind = [\"{host}\"{six}]\nports = \"{}\"\n\
              [web]\nlisten = \"{host}:18080\"\n\
              [metrics]\nlisten = \"{host}:19090\"\n\
              [billing]\ncurrency = \"USD\"\n\
              [policy]\n\"digest.algorithms\" = \"{}\"\n{policy}",
-            self.shards, self.drain_seconds, self.algorithms,
+            self.shards, self.drain_seconds, self.media_ports, self.algorithms,
         )
     }
 }
@@ -164,6 +179,8 @@ impl Server {
             drain_seconds: 2,
             algorithms: "md5",
             ipv6: None,
+            dns: None,
+            media_ports: "20000-23999",
             policy: Vec::new(),
             wire: None,
             shared: None,
@@ -315,6 +332,27 @@ impl Server {
             Value::Array(rows) => rows,
             other => panic!("tollgate {}: a list was expected, not {other}", words.join(" ")),
         }
+    }
+
+    /// What a listener of the server answers to GET, head and all.
+    #[track_caller]
+    pub fn get(&self, port: u16, path: &str) -> String {
+        let mut stream = TcpStream::connect((self.host, port)).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        text
+    }
+
+    /// A gauge of the metrics, summed over its labels.
+    #[track_caller]
+    pub fn gauge(&self, name: &str) -> f64 {
+        let page = self.get(19090, "/metrics");
+        let of = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let values: Vec<f64> =
+            page.lines().filter(|line| of(line)).filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        assert!(!values.is_empty(), "no {name} in {page}");
+        values.iter().sum()
     }
 
     /// Waits until no call is live.

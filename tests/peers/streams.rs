@@ -21,10 +21,9 @@ fn is_closed(stream: &mut TcpStream, patience: Duration) -> bool {
     matches!(stream.read(&mut [0; 4096]), Ok(0))
 }
 
-#[test]
-fn a_registration_goes_with_its_connection() {
+fn a_registration_goes_with_its_connection(shards: u16) {
     let net = Network::lease();
-    let server = Server::at(&net).start();
+    let server = Server::at(&net).shards(shards).start();
     for user in ["alice", "bob", "carol"] {
         add_user(&server, user, &[]);
     }
@@ -42,10 +41,9 @@ fn a_registration_goes_with_its_connection() {
     assert_eq!(alice.await_refusal(&invite).status(), 480, "nobody is dialled on a dead connection");
 }
 
-#[test]
-fn a_phone_that_has_come_back_keeps_its_registration_when_the_old_connection_is_found_dead() {
+fn a_phone_that_has_come_back_keeps_its_registration_when_the_old_connection_is_found_dead(shards: u16) {
     let net = Network::lease();
-    let server = Server::at(&net).start();
+    let server = Server::at(&net).shards(shards).start();
     add_user(&server, "bob", &[]);
     let contact = ["Contact: <sip:bob@192.168.1.2:5060;transport=tcp>".to_owned(), "Expires: 600".to_owned()];
     let mut before = Phone::tcp(&server, "bob");
@@ -63,10 +61,9 @@ fn a_phone_that_has_come_back_keeps_its_registration_when_the_old_connection_is_
     until("the binding goes with the newer connection", Duration::from_secs(5), || sources(&server).is_empty());
 }
 
-#[test]
-fn a_call_whose_connection_is_lost_is_hung_up_where_the_phone_said_it_can_be_reached() {
+fn a_call_whose_connection_is_lost_is_hung_up_where_the_phone_said_it_can_be_reached(shards: u16) {
     let net = Network::lease();
-    let server = Server::at(&net).start();
+    let server = Server::at(&net).shards(shards).start();
     for user in ["alice", "bob"] {
         add_user(&server, user, &[]);
     }
@@ -82,27 +79,15 @@ fn a_call_whose_connection_is_lost_is_hung_up_where_the_phone_said_it_can_be_rea
     drop(bob);
     until("the binding is gone", Duration::from_secs(5), || sources(&server).is_empty());
     alice.hang_up(&mut own);
-    door.set_nonblocking(true).expect("set");
-    let mut stream = None;
-    until("the server connects to bob's Contact", Duration::from_secs(5), || {
-        stream = door.accept().ok();
-        stream.is_some()
-    });
-    let (mut stream, _) = stream.expect("connected");
-    stream.set_nonblocking(false).expect("set");
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    let mut chunk = [0; 4096];
-    let length = stream.read(&mut chunk).expect("a BYE");
-    let bye = String::from_utf8_lossy(&chunk[..length]).into_owned();
+    let (_stream, bye) = message_at(&door);
     assert!(bye.starts_with("BYE ") && bye.contains(&dialog.call_id), "{bye}");
     server.await_quiet();
     assert_eq!(server.only_cdr()["status"], "answered");
 }
 
-#[test]
-fn a_call_whose_connection_is_lost_for_good_ends_cleanly() {
+fn a_call_whose_connection_is_lost_for_good_ends_cleanly(shards: u16) {
     let net = Network::lease();
-    let server = Server::at(&net).start();
+    let server = Server::at(&net).shards(shards).start();
     for user in ["alice", "bob"] {
         add_user(&server, user, &[]);
     }
@@ -125,6 +110,94 @@ fn a_call_whose_connection_is_lost_for_good_ends_cleanly() {
     }
     server.await_quiet();
     assert_eq!(server.only_cdr()["status"], "answered");
+}
+
+fn the_answer_to_a_caller_whose_connection_is_lost_goes_by_a_new_one_to_the_port_in_its_via(shards: u16) {
+    let net = Network::lease();
+    let server = Server::at(&net).shards(shards).start();
+    for user in ["alice", "bob"] {
+        add_user(&server, user, &[]);
+    }
+    let mut bob = Phone::udp(&server, net.host(11), "bob");
+    bob.register();
+    let mut alice = Phone::tcp(&server, "alice");
+    let door = TcpListener::bind("127.0.0.1:0").expect("a port");
+    alice.contact_at = Some(door.local_addr().expect("bound"));
+    let offer = alice.sdp();
+    let invite = alice.invite("bob", &[], &offer);
+    let asked = bob.await_request("INVITE");
+    bob.answer(&asked, 180, &[], "");
+    alice.await_status(180, "INVITE");
+    drop(alice);
+    // The server has read the end of the connection by then.
+    crate::server::let_pass(Duration::from_millis(500));
+    bob.answer(&asked, 200, &[], &bob.sdp());
+    let (mut stream, ok) = message_at(&door);
+    assert!(ok.starts_with("SIP/2.0 200 ") && ok.contains(&invite.call_id), "{ok}");
+    // The call goes on by that connection.
+    let to = ok.lines().find_map(|line| line.strip_prefix("To: ")).expect("it has one");
+    let target = ok.lines().find_map(|line| line.strip_prefix("Contact: <")).expect("it has one").trim_end_matches('>');
+    let ack = format!(
+        "ACK {target} SIP/2.0\r\nVia: SIP/2.0/TCP {};branch=z9hG4bKack\r\nFrom: <sip:alice@{DOMAIN}>;tag={}\r\nTo: {to}\r\n\
+         Call-ID: {}\r\nCSeq: {} ACK\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        door.local_addr().expect("bound"),
+        invite.tag,
+        invite.call_id,
+        invite.cseq
+    );
+    stream.write_all(ack.as_bytes()).expect("sent");
+    bob.await_request("ACK");
+    assert_eq!(server.rows(&["call", "list"]).len(), 1);
+    let mut at_bob = bob.dialog_of(&asked);
+    bob.hang_up(&mut at_bob);
+    let mut chunk = [0; 4096];
+    let length = stream.read(&mut chunk).expect("a BYE");
+    assert!(chunk[..length].starts_with(b"BYE "), "{}", String::from_utf8_lossy(&chunk[..length]));
+    server.ok(&["call", "list"]);
+}
+
+/// The first message of whoever connects.
+#[track_caller]
+fn message_at(door: &TcpListener) -> (TcpStream, String) {
+    door.set_nonblocking(true).expect("set");
+    let mut stream = None;
+    until("the server connects", Duration::from_secs(5), || {
+        stream = door.accept().ok();
+        stream.is_some()
+    });
+    let (mut stream, _) = stream.expect("connected");
+    stream.set_nonblocking(false).expect("set");
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    let mut chunk = [0; 4096];
+    let length = stream.read(&mut chunk).expect("a message");
+    (stream, String::from_utf8_lossy(&chunk[..length]).into_owned())
+}
+
+/// Each of these also where the user, the call and the connection live on different shards.
+mod over {
+    macro_rules! shards {
+        ($($case:ident)*) => {$(
+            mod $case {
+                #[test]
+                fn one_shard() {
+                    super::super::$case(1);
+                }
+
+                #[test]
+                fn three_shards() {
+                    super::super::$case(3);
+                }
+            }
+        )*};
+    }
+
+    shards! {
+        a_registration_goes_with_its_connection
+        a_phone_that_has_come_back_keeps_its_registration_when_the_old_connection_is_found_dead
+        a_call_whose_connection_is_lost_is_hung_up_where_the_phone_said_it_can_be_reached
+        a_call_whose_connection_is_lost_for_good_ends_cleanly
+        the_answer_to_a_caller_whose_connection_is_lost_goes_by_a_new_one_to_the_port_in_its_via
+    }
 }
 
 #[test]

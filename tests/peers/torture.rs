@@ -8,7 +8,7 @@ use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::network::Network;
+use crate::network::{Network, udp_at};
 use crate::phone::Phone;
 use crate::server::{DOMAIN, Server, let_pass};
 use crate::stranger::Stranger;
@@ -75,7 +75,7 @@ fn every_torture_message_over_udp_gets_its_answer() {
         // Each comes from an address of its own, so that none is judged by what another did; and from one that has shown that
         // it receives what is sent there, because others get no answer larger than what they sent.
         assert_ne!(Stranger::at(&server, net.host(n)).register("alice", &password("alice")), 0);
-        let socket = UdpSocket::bind((net.host(n), torment.via_port())).expect("a port");
+        let socket = udp_at((net.host(n), torment.via_port()));
         socket.send_to(&torment.bytes, server.sip()).expect("sent");
         let mut came = Vec::new();
         let mut chunk = [0; 65_536];

@@ -30,7 +30,7 @@ impl Ops {
         let Some(house) = self.living() else { return Vec::new() };
         let mut addrs = Vec::new();
         for shard in house.shards().all() {
-            addrs.extend(shard.send(LiveCalls { only }).await.unwrap_or_default());
+            addrs.extend(shard.send(LiveCalls { only, ordinary: false }).await.unwrap_or_default());
         }
         let mut calls = Vec::with_capacity(addrs.len());
         for part in addrs.chunks(AT_ONCE) {

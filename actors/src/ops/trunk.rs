@@ -12,7 +12,7 @@ use tollgate_store::trunks::{self, Direction, TrunkRow, TrunkTerms};
 use tollgate_store::{By, accounts, decks};
 
 use super::outcome::Refused;
-use super::{Answer, Ops};
+use super::{Answer, Ops, shown};
 use said::Said;
 
 /// `trunk …`
@@ -246,6 +246,7 @@ impl Ops {
                 "prefix": terms.prefix,
                 "did_in": if terms.did_in == NumberFrom::To { "to" } else { "uri" },
                 "trusted_identity": terms.trusted_identity,
+                "found_at": self.found_at(trunk),
             }),
             Direction::Egress => json!({
                 "realms": terms.realms,
@@ -284,6 +285,15 @@ impl Ops {
     fn is_well(&self, trunk: &TrunkRow) -> Option<bool> {
         let house = self.living().filter(|_| trunk.terms.direction == Direction::Egress)?;
         Some(house.trunks.health(trunk.id).well)
+    }
+
+    /// What its host names were found to be; null where it has none, or no server runs to look them up.
+    fn found_at(&self, trunk: &TrunkRow) -> Value {
+        let found = self.living().and_then(|house| house.directory.load().ingress(trunk.id).cloned());
+        match found {
+            Some(ingress) if !ingress.hosts.is_empty() => shown::list(ingress.resolved.iter()),
+            _ => Value::Null,
+        }
     }
 
     fn health(&self, trunk: &TrunkRow) -> Value {

@@ -36,6 +36,8 @@ pub struct CallEntry {
     pub addr: Addr<Call>,
     /// Its name.
     pub id: CallId,
+    /// Somebody calls for help.
+    pub helps: bool,
     /// The Call-IDs that are its own.
     pub call_ids: Vec<Box<str>>,
     /// Its earliest deadline.
@@ -72,10 +74,11 @@ impl CallBook {
     }
 
     /// Puts a call into its reserved place.
-    pub fn settle(&mut self, slot: CallSlot, id: CallId, addr: Addr<Call>) {
+    pub fn settle(&mut self, slot: CallSlot, id: CallId, helps: bool, addr: Addr<Call>) {
         let entry = CallEntry {
             addr,
             id,
+            helps,
             call_ids: Vec::new(),
             timer: None,
             media_timer: None,
@@ -99,9 +102,10 @@ impl CallBook {
         self.by_id.get(&id).copied()
     }
 
-    /// All live calls.
-    pub fn all(&self) -> impl Iterator<Item = &Addr<Call>> {
-        self.slots.iter().filter_map(|slot| slot.entry.as_ref()).map(|entry| &entry.addr)
+    /// All live calls, or all but emergencies.
+    pub fn all(&self, ordinary: bool) -> impl Iterator<Item = &Addr<Call>> {
+        let entries = self.slots.iter().filter_map(|slot| slot.entry.as_ref());
+        entries.filter(move |entry| !(ordinary && entry.helps)).map(|entry| &entry.addr)
     }
 
     /// From now on requests with this Call-ID are this call's.

@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 use tollgate_call::Event;
-use tollgate_sip::transaction::{Action, ServerKey};
+use tollgate_sip::transaction::{self, Action, ServerKey};
 use tollgate_sip::wire::{Message, Method};
 use tollgate_types::{Flow, Mono};
 
@@ -61,6 +61,9 @@ impl SipShard {
     pub(super) fn dispatch(&mut self, action: Action, now: Mono, ctx: &mut Context<SipShard>) {
         match action {
             Action::Send { flow, bytes } => {
+                let lost = !self.house.wires.is_open(&flow);
+                let anew = if lost { transaction::reply_anew(&bytes, flow) } else { None };
+                let flow = anew.unwrap_or(flow);
                 if self.house.wires.send(&flow, bytes).is_err() {
                     metrics::counter!("tollgate_sip_unsent_total").increment(1);
                     self.layer.handle_unreachable(&flow, now, &mut self.out);

@@ -6,10 +6,9 @@ mod identify;
 mod message;
 mod waiting;
 
-use std::net::IpAddr;
-
 use actix::prelude::*;
-use tollgate_call::{Birth, Caller, Party, replies};
+use tollgate_call::{Birth, Caller, Party, admission, replies};
+use tollgate_routing::emergency;
 use tollgate_routing::trunk::Ingress;
 use tollgate_routing::user::User;
 use tollgate_sip::digest::Algorithm;
@@ -21,12 +20,14 @@ use super::SipShard;
 use crate::call::{Begin, Call, Cradle, Line};
 use crate::gate::Note;
 use crate::ip_limiter::MayEnter;
+use crate::pending::Most;
 use crate::registration::Register;
 use crate::supervision::Died;
 use crate::user_limiter::{Errand, MayCall};
 
 pub use identify::{Proof, Sender, of_routing};
 pub use message::{MessagePlaces, OnItsWay, Relayed};
+use waiting::Expected;
 pub use waiting::{Pending, Waiting};
 
 /// By how many bytes a challenge may be larger than what an unverified datagram asked with.
@@ -74,18 +75,29 @@ impl SipShard {
 
     /// An INVITE that begins something: its sender is known before a transaction is kept.
     pub(super) fn knock(&mut self, message: Message, flow: Flow, now: Mono) {
-        if !self.house.accepts_calls() {
+        let open = self.house.accepts_calls();
+        let may_help = self.may_be_for_help(&message, &flow);
+        let taken = open || (may_help && self.house.load.takes_emergencies());
+        if !taken {
             return self.refuse_overloaded(&message, &flow);
         }
-        if !self.serves(&message) {
+        // A number of help is taken with whatever domain it is written.
+        if !may_help && !self.serves(&message) {
             return self.answer_alone(&message, &flow, 404);
         }
         match self.identify(&message, &flow) {
             Sender::Challenge { stale, offered } => self.challenge(&message, &flow, stale, &offered),
             Sender::Refused(status) => self.answer_alone(&message, &flow, status),
             sender => {
-                self.waiting.expect(&message, sender);
-                self.layer.handle_message(message, flow, now, &mut self.out);
+                let helps = may_help && self.asks_for_help(&sender, &message);
+                if !helps && !open {
+                    return self.refuse_overloaded(&message, &flow);
+                }
+                self.waiting.expect(&message, Expected { sender, helps });
+                match helps {
+                    true => self.layer.handle_urgent(message, flow, now, &mut self.out),
+                    false => self.layer.handle_message(message, flow, now, &mut self.out),
+                }
             }
         }
     }
@@ -125,7 +137,9 @@ impl SipShard {
 
     /// The INVITE has its transaction: its keeper is asked whether the call may begin.
     fn let_in(&mut self, key: ServerKey, message: Message, flow: Flow, now: Mono, ctx: &mut Context<SipShard>) {
-        let Some(sender) = self.waiting.expected(&message) else { return self.answer(key, &message, &flow, 403, now) };
+        let Some(Expected { sender, helps }) = self.waiting.expected(&message) else {
+            return self.answer(key, &message, &flow, 403, now);
+        };
         let reply = ctx.address();
         match &sender {
             Sender::User { user, proof } => {
@@ -134,17 +148,22 @@ impl SipShard {
                 }
                 let (id, proof) = (user.id, *proof);
                 // Trunks have lines of their own to keep to; an emergency is never turned away.
-                let most = self.house.tuned.load().pending_max.filter(|_| !self.asks_for_help(user, &message));
+                let most = if helps { Most::default() } else { self.house.tuned.load().pending };
                 let Some(place) = self.house.pending.enter(flow.peer.ip(), most) else {
                     metrics::counter!("tollgate_pending_refused_total").increment(1);
                     return self.answer(key, &message, &flow, 503, now);
                 };
-                self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place: Some(place) });
+                self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place, helps });
                 self.bring_to_user(id, Errand::MayCall(Box::new(MayCall::new(key, proof, reply))));
             }
             Sender::Trunk { .. } => {
                 let source = flow.peer.ip();
-                self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place: None });
+                let most = if helps { Most::default() } else { self.house.tuned.load().pending.of_all() };
+                let Some(place) = self.house.pending.enter(source, most) else {
+                    metrics::counter!("tollgate_pending_refused_total").increment(1);
+                    return self.answer(key, &message, &flow, 503, now);
+                };
+                self.waiting.put(key, Pending { sender, message, flow, cancelled: None, place, helps });
                 let limiter = self.ip_limiter(source);
                 // One that finds no room is answered 503 as it is dropped.
                 let _ = limiter.try_send(MayEnter(MayCall::new(key, None, reply)));
@@ -162,8 +181,9 @@ impl SipShard {
     /// A call is born.
     fn begin(&mut self, key: ServerKey, keeper: Recipient<Died<Line>>, ctx: &mut Context<SipShard>) {
         let Some(pending) = self.waiting.take(key) else { return };
-        let caller = caller_of(&pending.sender, pending.flow.peer.ip());
-        let Some(caller) = caller else { return };
+        let Some(party) = party_of(&pending.sender) else { return };
+        let caller = Caller { party, source: pending.flow.peer.ip() };
+        let helps = pending.helps;
         let id = self.house.call_ids.mint(self.house.clock.wall());
         let birth = Birth {
             id,
@@ -174,8 +194,8 @@ impl SipShard {
         };
         let slot = self.calls.reserve();
         let core = tollgate_call::Call::new(birth);
-        let addr = Call::open(Cradle { core, house: self.house.clone(), shard: ctx.address(), slot, keeper });
-        self.calls.settle(slot, id, addr.clone());
+        let addr = Call::open(Cradle { core, house: self.house.clone(), shard: ctx.address(), slot, keeper, helps });
+        self.calls.settle(slot, id, helps, addr.clone());
         self.calls.listen(slot, pending.message.call_id());
         self.layer.claim(key, slot.owner(tollgate_call::Client(u32::MAX)));
         metrics::counter!("tollgate_calls_total").increment(1);
@@ -184,13 +204,17 @@ impl SipShard {
         addr.do_send(Begin { key, message, flow, cancelled, place });
     }
 
-    /// Does the user dial an emergency number?
-    fn asks_for_help(&self, user: &User, message: &Message) -> bool {
-        let directory = self.house.directory.load();
-        let dialled = identify::user_part(message.request_uri());
-        let country = directory.country_of(user).or(directory.country());
-        self.house.tuned.load().emergencies.is(country, &dialled)
-            || tollgate_routing::emergency::is_service(message.request_uri())
+    /// Could it be a call for help, for all that is known before its sender is? Cheap, for it is asked of every INVITE of a
+    /// flood. What a trunk dials may begin with its own prefix and stand in To.
+    fn may_be_for_help(&self, message: &Message, flow: &Flow) -> bool {
+        emergency::may_be(message.request_uri()) || self.house.directory.load().ingresses().knows(flow.peer.ip())
+    }
+
+    /// Does the sender call for help?
+    fn asks_for_help(&self, sender: &Sender, message: &Message) -> bool {
+        let Some(party) = party_of(sender) else { return false };
+        let (directory, tuned, to) = (self.house.directory.load(), self.house.tuned.load(), message.to());
+        admission::asks_for_help(&directory, &tuned.emergencies, &party, message.request_uri(), to.uri_raw)
     }
 
     /// Is the request for a domain of ours? The guide's `blockotherdomains`.
@@ -228,13 +252,12 @@ impl Handler<Admitted> for SipShard {
     }
 }
 
-fn caller_of(sender: &Sender, source: IpAddr) -> Option<Caller> {
-    let party = match sender {
-        Sender::User { user, .. } => party_of_user(user),
-        Sender::Trunk { trunk, .. } => party_of_trunk(trunk),
-        Sender::Challenge { .. } | Sender::Refused(_) => return None,
-    };
-    Some(Caller { party, source })
+fn party_of(sender: &Sender) -> Option<Party> {
+    match sender {
+        Sender::User { user, .. } => Some(party_of_user(user)),
+        Sender::Trunk { trunk, .. } => Some(party_of_trunk(trunk)),
+        Sender::Challenge { .. } | Sender::Refused(_) => None,
+    }
 }
 
 fn party_of_user(user: &User) -> Party {

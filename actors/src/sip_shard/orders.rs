@@ -37,6 +37,8 @@ pub enum Order {
         bytes: Bytes,
         /// It serves a dialog that exists.
         in_dialog: bool,
+        /// It goes before others when there is little room.
+        urgent: bool,
     },
     /// Cancel an INVITE.
     Cancel {
@@ -82,6 +84,8 @@ pub enum Order {
 pub struct LiveCalls {
     /// This one alone.
     pub only: Option<CallId>,
+    /// No emergency calls.
+    pub ordinary: bool,
 }
 
 impl Handler<Orders> for SipShard {
@@ -117,11 +121,11 @@ impl Handler<Orders> for SipShard {
 impl SipShard {
     fn obey(&mut self, slot: CallSlot, order: Order, now: Mono) {
         match order {
-            Order::Request { client, flow, bytes, in_dialog } => {
+            Order::Request { client, flow, bytes, in_dialog, urgent } => {
                 let flow = if in_dialog { self.way_of(flow, &bytes) } else { flow };
                 let owner = slot.owner(client);
                 let reachable = self.house.wires.reachable_at(&flow).to_string();
-                match self.layer.request(owner, &bytes, flow, SentBy(&reachable), in_dialog, now, &mut self.out) {
+                match self.layer.request(owner, &bytes, flow, SentBy(&reachable), urgent, now, &mut self.out) {
                     Ok(key) => self.calls.note_client(slot, client, key),
                     Err(full) => {
                         tracing::warn!(%full, "a request of ours was not sent");
@@ -198,7 +202,7 @@ impl Handler<LiveCalls> for SipShard {
     type Result = MessageResult<LiveCalls>;
     fn handle(&mut self, which: LiveCalls, _: &mut Context<Self>) -> Self::Result {
         MessageResult(match which.only {
-            None => self.calls.all().cloned().collect(),
+            None => self.calls.all(which.ordinary).cloned().collect(),
             Some(id) => {
                 let slot = self.calls.by_id(id);
                 slot.and_then(|slot| self.calls.get(slot)).map(|entry| entry.addr.clone()).into_iter().collect()
@@ -229,7 +233,7 @@ impl Handler<crate::carrier::Find> for SipShard {
             Some(carrier) => Some(carrier.clone()),
             None => {
                 let trunk = self.house.directory.load().egress(find.trunk).cloned();
-                trunk.map(|trunk| crate::carrier::Carrier::open(trunk, ctx.address(), self.house.clone()))
+                trunk.map(|trunk| crate::carrier::Carrier::open(trunk, self.index, ctx.address(), self.house.clone()))
             }
         };
         if carrier.is_none_or(|carrier| carrier.try_send(find).is_err()) {
@@ -244,7 +248,7 @@ impl Handler<crate::carrier::Changed> for SipShard {
         match (self.roster.carrier(changed.trunk), &changed.now) {
             (Some(carrier), _) => carrier.do_send(changed),
             (None, Some(trunk)) => {
-                crate::carrier::Carrier::open(trunk.clone(), ctx.address(), self.house.clone());
+                crate::carrier::Carrier::open(trunk.clone(), self.index, ctx.address(), self.house.clone());
             }
             (None, None) => {}
         }

@@ -189,7 +189,7 @@ impl SipShard {
             Due::Vacant(trunk) => {
                 let trunk = self.house.directory.load().egress(trunk).cloned();
                 if let Some(trunk) = trunk.filter(|trunk| self.roster.carrier(trunk.id).is_none()) {
-                    Carrier::open(trunk, own.clone(), self.house.clone());
+                    Carrier::open(trunk, self.index, own.clone(), self.house.clone());
                 }
             }
             Due::Carrier(trunk) => {

@@ -72,8 +72,20 @@ pub fn is_service(uri: &str) -> bool {
         && matches!(uri.as_bytes().get(SOS.len()), None | Some(b'.'))
 }
 
+/// Could `uri` ask for help anywhere in the world, for some caller of some country? Told at a glance: a short number, or the
+/// service.
+pub fn may_be(uri: &str) -> bool {
+    let after_scheme = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let user = after_scheme.split(['@', ';', '?']).next().unwrap_or_default();
+    let digits = user.bytes().filter(u8::is_ascii_digit).count();
+    is_service(uri) || ((2..=LONGEST).contains(&digits) && !user.bytes().any(|byte| byte.is_ascii_alphabetic()))
+}
+
+/// Digits of the longest number of help.
+const LONGEST: usize = 8;
+
 fn is_number(text: &str) -> bool {
-    (2..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    (2..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Police, fire and ambulance numbers, the general one first. Where the country is unknown: what every mobile phone
@@ -206,6 +218,24 @@ mod tests {
         }
         assert_eq!(Emergencies::new([]).first(country("GB")), "999");
         assert_eq!(Emergencies::new(["HU:1830"]).first(country("HU")), "1830");
+    }
+
+    #[test]
+    fn what_may_be_a_call_for_help_is_told_at_a_glance() {
+        for (uri, may) in [
+            ("sip:112@voip.example", true),
+            ("sip:9-1-1;phone-context=x@voip.example", true),
+            ("tel:112", true),
+            ("tel:10111;phone-context=+27", true),
+            ("urn:service:sos.fire", true),
+            ("sip:12025550123@voip.example", false),
+            ("sip:alice@voip.example", false),
+            ("sip:192.0.2.1", true),
+            ("sip:1@voip.example", false),
+            ("", false),
+        ] {
+            assert_eq!(may_be(uri), may, "{uri}");
+        }
     }
 
     #[test]

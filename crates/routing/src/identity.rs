@@ -1,4 +1,4 @@
-//! Who a callee or carrier is told is calling. What the caller says of himself is a claim; what comes of it is decided here.
+//! The numbers that may stand for a caller. What he says of himself is a claim; what of it is believed is decided here.
 
 use tollgate_types::E164;
 
@@ -6,19 +6,16 @@ use crate::country::Country;
 use crate::dialled::Dialled;
 use crate::dialplan::Caller;
 use crate::directory::Directory;
-use crate::format::{CallerNumbers, ShownCaller, caller_id};
-use crate::trunk::Egress;
-use crate::user::User;
+use crate::format::CallerNumbers;
 
 /// What the caller says of himself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Claim<'a> {
     /// The user part of From.
     pub from_user: &'a str,
-    /// The user part of P-Asserted-Identity or Remote-Party-ID: believed from trunks that may name their caller.
+    /// The user part of P-Asserted-Identity or Remote-Party-ID: believed from trunks that may name their caller; of a user it is
+    /// what he would rather show.
     pub asserted: Option<&'a str>,
-    /// He asked not to be shown (RFC 3323).
-    pub withheld: bool,
 }
 
 /// Which caller ids a user may ask for; the setting `call.caller_id_change`.
@@ -27,19 +24,10 @@ pub enum MayShow {
     /// Numbers of his own, numbers that reach him, his account's main number.
     #[default]
     Own,
-    /// Those and numbers he has proven to be his; until proofs are kept, the same as his own.
+    /// Those and numbers he has proven to be his.
     Verified,
     /// Any number.
     Any,
-}
-
-/// Who is shown, and who is asserted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The user part of From; `None` is anonymous.
-    pub shown: Option<String>,
-    /// The user part of P-Asserted-Identity; with an anonymous From it goes with `Privacy: id` (RFC 3325 §7).
-    pub asserted: Option<String>,
 }
 
 impl MayShow {
@@ -63,9 +51,15 @@ pub fn numbers(directory: &Directory, caller: Caller<'_>, claim: Claim<'_>, may:
                     || account.as_ref() == Some(number)
                     || directory.did(number).is_some_and(|did| did.user == user.id)
             };
-            let asked = number_of(claim.from_user, directory.country_of(user));
+            let said = claim.asserted.unwrap_or(claim.from_user);
+            let asked = number_of(said, directory.country_of(user));
+            let may_show = |number: &E164| match may {
+                MayShow::Own => his(number),
+                MayShow::Verified => his(number) || user.verified.contains(number),
+                MayShow::Any => true,
+            };
             let own = user.caller_id.or(user.numbers.first().copied());
-            CallerNumbers { asked: asked.filter(|number| may == MayShow::Any || his(number)), own, account }
+            CallerNumbers { asked: asked.filter(|number| may_show(number)), own, account }
         }
         Caller::Trunk(trunk) => {
             let asserted = claim.asserted.filter(|_| trunk.trusted_identity);
@@ -75,45 +69,6 @@ pub fn numbers(directory: &Directory, caller: Caller<'_>, claim: Claim<'_>, may:
             CallerNumbers { asked, own: trunk.default_number, account }
         }
     }
-}
-
-/// Who a carrier is told is calling. An emergency call always shows a number, if there is any.
-pub fn to_carrier(
-    directory: &Directory,
-    caller: Caller<'_>,
-    claim: Claim<'_>,
-    may: MayShow,
-    carrier: &Egress,
-    emergency: bool,
-) -> Identity {
-    let numbers = numbers(directory, caller, claim, may);
-    let show = |withheld| {
-        let format = &carrier.caller_id_format;
-        match caller_id(format, &numbers, carrier.default_number, carrier.country, withheld, emergency) {
-            ShownCaller::Number(number) => Some(number),
-            ShownCaller::Anonymous => None,
-        }
-    };
-    let asserted = if carrier.assert_identity { show(false) } else { None };
-    Identity { shown: show(claim.withheld), asserted }
-}
-
-/// Who one of our users is told is calling: an extension he shares, a number to call back, or at last a user name, which is
-/// no secret among our own.
-pub fn to_user(directory: &Directory, caller: Caller<'_>, claim: Claim<'_>, may: MayShow, callee: &User) -> Identity {
-    if claim.withheld {
-        return Identity { shown: None, asserted: None };
-    }
-    let numbers = numbers(directory, caller, claim, may);
-    let number = || numbers.asked.or(numbers.own).or(numbers.account).map(|number| number.to_string());
-    let shown = match caller {
-        Caller::User(user) => {
-            let extension = user.extension.as_deref().filter(|_| user.tenant == callee.tenant).map(str::to_owned);
-            extension.or_else(number).or_else(|| Some(user.name.to_string()))
-        }
-        Caller::Trunk(_) => number(),
-    };
-    Identity { asserted: shown.clone(), shown }
 }
 
 fn number_of(user_part: &str, country: Option<Country>) -> Option<E164> {
@@ -137,7 +92,7 @@ mod tests {
     use crate::did::{Did, DidNumbers};
     use crate::directory::Change;
     use crate::domains::Domains;
-    use crate::{Account, Ingress};
+    use crate::{Account, Ingress, User};
 
     fn number(text: &str) -> E164 {
         text.parse().unwrap()
@@ -148,7 +103,7 @@ mod tests {
         let mut alice = User::new(UserId(1), "alice", AccountId(1));
         alice.country = "HU".parse().ok();
         alice.caller_id = Some(number("3611111111"));
-        alice.extension = Some("101".into());
+        alice.verified = [number("442079461111")].into();
         let did = Did {
             id: DidId(1),
             numbers: DidNumbers::One(number("3622222222")),
@@ -176,73 +131,55 @@ mod tests {
         ])
     }
 
-    fn said(identity: Identity) -> String {
-        let or = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        format!("{} {}", or(identity.shown), or(identity.asserted))
+    /// Asked for, own, account's.
+    fn told(numbers: CallerNumbers) -> String {
+        let or = |number: Option<E164>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+        format!("{} {} {}", or(numbers.asked), or(numbers.own), or(numbers.account))
     }
 
     #[test]
-    fn a_user_shows_carriers_numbers_of_his_own_or_nobody() {
+    fn a_user_may_show_numbers_of_his_own() {
         let directory = directory();
-        let mut carrier = Egress::new(TrunkId(9), "c", "carrier.example".parse().unwrap());
-        carrier.assert_identity = true;
-        //   user, From, may, withheld, emergency → From and P-Asserted-Identity
-        for (user, from, may, withheld, emergency, shown) in [
-            (1, "alice", MayShow::Own, false, false, "3611111111 3611111111"),
-            (1, "06-22-222222", MayShow::Own, false, false, "3622222222 3622222222"),
-            (1, "+3633333333", MayShow::Own, false, false, "3633333333 3633333333"),
-            (1, "+442079460000", MayShow::Own, false, false, "3611111111 3611111111"),
-            (1, "+442079460000", MayShow::Verified, false, false, "3611111111 3611111111"),
-            (1, "+442079460000", MayShow::Any, false, false, "442079460000 442079460000"),
-            (1, "alice", MayShow::Own, true, false, "- 3611111111"),
-            (1, "alice", MayShow::Own, true, true, "3611111111 3611111111"),
+        //   user, From, asserted, may → asked, own, account's
+        for (user, from_user, asserted, may, numbers_are) in [
+            (1, "alice", None, MayShow::Own, "- 3611111111 3633333333"),
+            (1, "06-1-1111111", None, MayShow::Own, "3611111111 3611111111 3633333333"),
+            // a number that reaches him
+            (1, "06-22-222222", None, MayShow::Own, "3622222222 3611111111 3633333333"),
+            // his account's
+            (1, "+3633333333", None, MayShow::Own, "3633333333 3611111111 3633333333"),
+            // what he would rather show
+            (1, "alice", Some("+3622222222"), MayShow::Own, "3622222222 3611111111 3633333333"),
+            (1, "+442079460000", None, MayShow::Own, "- 3611111111 3633333333"),
+            (1, "+442079460000", None, MayShow::Verified, "- 3611111111 3633333333"),
+            (1, "+442079461111", None, MayShow::Verified, "442079461111 3611111111 3633333333"),
+            (1, "+442079461111", None, MayShow::Own, "- 3611111111 3633333333"),
+            (1, "+442079460000", None, MayShow::Any, "442079460000 3611111111 3633333333"),
             // bob has no number: his name does not take its place
-            (2, "bob", MayShow::Own, false, false, "- -"),
-            (2, "bob", MayShow::Any, false, false, "- -"),
-            (2, "911\r\nX: y", MayShow::Any, false, false, "- -"),
+            (2, "bob", None, MayShow::Any, "- - -"),
+            (2, "911\r\nX: y", None, MayShow::Any, "- - -"),
         ] {
             let caller = Caller::User(directory.user(UserId(user)).unwrap());
-            // An emergency's claim to be withheld is not heard.
-            let claim = Claim { from_user: from, asserted: Some("666"), withheld };
-            assert_eq!(said(to_carrier(&directory, caller, claim, may, &carrier, emergency)), shown, "{user} {from:?}");
+            let claim = Claim { from_user, asserted };
+            assert_eq!(told(numbers(&directory, caller, claim, may)), numbers_are, "{user} {from_user:?}");
         }
-        carrier.assert_identity = false;
-        let caller = Caller::User(directory.user(UserId(1)).unwrap());
-        let claim = Claim { from_user: "alice", asserted: None, withheld: true };
-        assert_eq!(said(to_carrier(&directory, caller, claim, MayShow::Own, &carrier, false)), "- -");
     }
 
     #[test]
     fn a_trunk_shows_what_it_sends_and_is_believed_where_it_may_be() {
         let directory = directory();
-        let carrier = Egress::new(TrunkId(9), "c", "carrier.example".parse().unwrap());
-        for (trusted, from, asserted, shown) in [
-            (false, "36305555555", Some("36306666666"), "36305555555"),
-            (true, "36305555555", Some("36306666666"), "36306666666"),
-            (true, "+36305555555", None, "36305555555"),
-            (false, "anonymous", None, "36307777777"),
+        for (trusted, from_user, asserted, numbers_are) in [
+            (false, "36305555555", Some("36306666666"), "36305555555 36307777777 3633333333"),
+            (true, "36305555555", Some("36306666666"), "36306666666 36307777777 3633333333"),
+            (true, "+36305555555", None, "36305555555 36307777777 3633333333"),
+            (false, "anonymous", None, "- 36307777777 3633333333"),
         ] {
             let mut trunk = Ingress::new(TrunkId(1), "in", AuthMode::Ip);
             (trunk.trusted_identity, trunk.default_number) = (trusted, Some(number("36307777777")));
-            let claim = Claim { from_user: from, asserted, withheld: false };
-            let told = to_carrier(&directory, Caller::Trunk(&trunk), claim, MayShow::Own, &carrier, false);
-            assert_eq!(told.shown.as_deref(), Some(shown), "{from} {asserted:?}");
+            trunk.account = Some(AccountId(1));
+            let claim = Claim { from_user, asserted };
+            let own = numbers(&directory, Caller::Trunk(&trunk), claim, MayShow::Own);
+            assert_eq!(told(own), numbers_are, "{from_user} {asserted:?}");
         }
-    }
-
-    #[test]
-    fn our_own_see_extensions_and_names() {
-        let directory = directory();
-        let (alice, bob) = (directory.user(UserId(1)).unwrap(), directory.user(UserId(2)).unwrap());
-        let mut stranger = User::new(UserId(3), "carol", AccountId(3));
-        stranger.tenant = Some(UserId(8));
-        let told = |caller, callee: &User, withheld| {
-            let claim = Claim { from_user: "x", asserted: None, withheld };
-            said(to_user(&directory, Caller::User(caller), claim, MayShow::Own, callee))
-        };
-        assert_eq!(told(alice, bob, false), "101 101");
-        assert_eq!(told(alice, &stranger, false), "3611111111 3611111111");
-        assert_eq!(told(bob, alice, false), "bob bob");
-        assert_eq!(told(alice, bob, true), "- -");
     }
 }

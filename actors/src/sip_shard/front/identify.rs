@@ -199,7 +199,7 @@ fn unproven(message: &Message, flow: &Flow, directory: &Directory) -> Option<Sen
 
 /// A trunk that answered its challenge: what it dialled, by the same rules as one known by its address.
 fn enter_by_trunk(message: &Message, flow: &Flow, trunk: &Arc<Ingress>) -> Sender {
-    if !trunk.enabled || (trunk.auth.wants_source() && !trunk.sources.iter().any(|known| known.has(flow.peer))) {
+    if !trunk.enabled || (trunk.auth.wants_source() && !trunk.all_sources().any(|known| known.has(flow.peer))) {
         return Sender::Refused(403);
     }
     let number = match trunk.number_from {

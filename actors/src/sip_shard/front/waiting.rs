@@ -16,9 +16,17 @@ const REMEMBERED_MAX: usize = 200_000;
 /// See the module. Bounded by the transactions there may be.
 pub struct Waiting {
     /// Proven just now; its transaction is being made in the same breath.
-    expected: Option<(Box<str>, Sender)>,
+    expected: Option<(Box<str>, Expected)>,
     pending: Map<ServerKey, Pending>,
     algorithms: Map<UserId, (IpAddr, Algorithm)>,
+}
+
+/// Who sends an INVITE whose transaction is being made.
+pub struct Expected {
+    /// Who.
+    pub sender: Sender,
+    /// He calls for help.
+    pub helps: bool,
 }
 
 /// One INVITE whose keeper is being asked.
@@ -31,8 +39,10 @@ pub struct Pending {
     pub flow: Flow,
     /// The CANCEL that came meanwhile.
     pub cancelled: Option<Message>,
-    /// Its place among the calls of its address that wait; trunks need none.
-    pub place: Option<PendingCall>,
+    /// Its place among the calls that wait.
+    pub place: PendingCall,
+    /// Somebody calls for help.
+    pub helps: bool,
 }
 
 impl Waiting {
@@ -47,14 +57,14 @@ impl Waiting {
     }
 
     /// The layer is about to bring this INVITE in a transaction.
-    pub fn expect(&mut self, message: &Message, sender: Sender) {
-        self.expected = Some((message.call_id().into(), sender));
+    pub fn expect(&mut self, message: &Message, expected: Expected) {
+        self.expected = Some((message.call_id().into(), expected));
     }
 
     /// Who sends the INVITE that the layer brings.
-    pub fn expected(&mut self, message: &Message) -> Option<Sender> {
-        let (call_id, sender) = self.expected.take()?;
-        (*call_id == *message.call_id()).then_some(sender)
+    pub fn expected(&mut self, message: &Message) -> Option<Expected> {
+        let (call_id, expected) = self.expected.take()?;
+        (*call_id == *message.call_id()).then_some(expected)
     }
 
     /// It waits for its keeper's word.

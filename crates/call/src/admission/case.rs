@@ -6,6 +6,8 @@ use tollgate_billing::cdr::{TraceRow, Verdict};
 use tollgate_billing::ledger::LevelQuote;
 use tollgate_routing::account::Account;
 use tollgate_routing::dialplan::{self, Destination};
+use tollgate_routing::directory::Directory;
+use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::trunk::{Ingress, NumberFrom};
 use tollgate_routing::user::User;
 use tollgate_sip::uri::{Scheme, Uri};
@@ -60,12 +62,12 @@ pub(super) struct Compared {
 
 impl<'a> Case<'a> {
     pub fn new(ask: &'a PlanAsk, facts: &'a Facts<'a>) -> Case<'a> {
-        let who = Who::find(&ask.payer, facts);
-        let shown = Who::find(&ask.caller, facts);
+        let who = Who::find(&ask.payer, facts.directory);
+        let shown = Who::find(&ask.caller, facts.directory);
         let chain =
             ask.payer.account().map(|account| facts.directory.chain(account).cloned().collect()).unwrap_or_default();
         let destination = match &who {
-            Some(who) => who.dial(ask, facts),
+            Some(who) => who.dial(&ask.dialled, &ask.to, facts.directory, facts.emergencies),
             None => Destination::Invalid(dialplan::Invalid::Unreadable),
         };
         let callee = match &destination {
@@ -125,18 +127,18 @@ impl<'a> Case<'a> {
 }
 
 impl Who {
-    fn find(party: &Party, facts: &Facts<'_>) -> Option<Who> {
+    pub fn find(party: &Party, directory: &Directory) -> Option<Who> {
         match party {
-            Party::User { user, .. } => facts.directory.user(*user).cloned().map(Who::User),
-            Party::Trunk { trunk, .. } => facts.directory.ingress(*trunk).cloned().map(Who::Trunk),
+            Party::User { user, .. } => directory.user(*user).cloned().map(Who::User),
+            Party::Trunk { trunk, .. } => directory.ingress(*trunk).cloned().map(Who::Trunk),
         }
     }
 
     /// What the dialled text means to this caller.
-    fn dial(&self, ask: &PlanAsk, facts: &Facts<'_>) -> Destination {
+    pub fn dial(&self, dialled: &str, to: &str, directory: &Directory, emergencies: &Emergencies) -> Destination {
         let text = match self {
-            Who::Trunk(trunk) if trunk.number_from == NumberFrom::To => &ask.to,
-            _ => &ask.dialled,
+            Who::Trunk(trunk) if trunk.number_from == NumberFrom::To => to,
+            _ => dialled,
         };
         let Ok(uri) = Uri::parse(text) else { return Destination::Invalid(dialplan::Invalid::Unreadable) };
         let scheme = match uri.scheme() {
@@ -158,7 +160,7 @@ impl Who {
             }
         };
         let host = if uri.is_sip() { uri.host() } else { "" };
-        dialplan::plan(facts.directory, facts.emergencies, caller, dialplan::Target { scheme, user, host })
+        dialplan::plan(directory, emergencies, caller, dialplan::Target { scheme, user, host })
     }
 }
 

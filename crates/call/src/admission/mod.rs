@@ -22,9 +22,13 @@ mod tests;
 pub use facts::{Facts, Load};
 pub use plan::{Admission, Candidate, Cost, Plan, PlanAsk};
 
+use tollgate_routing::dialplan::Destination;
+use tollgate_routing::directory::Directory;
+use tollgate_routing::emergency::Emergencies;
 use tollgate_types::{Refusal, Rule};
 
-use case::{Case, Finding};
+use crate::party::Party;
+use case::{Case, Finding, Who};
 
 /// The list, in the order of [`Rule`]. A rule that needs more facts gets them into [`Facts`]; a new one gets a line here.
 const RULES: &[(Rule, Judge)] = &[
@@ -54,6 +58,19 @@ type Judge = fn(&mut Case<'_>) -> Finding;
 
 /// Rules that an emergency call meets too: what they do is needed to make it.
 const ALWAYS: &[Rule] = &[Rule::NotAuthorised, Rule::NumberInvalid, Rule::NoRoute, Rule::NoPrice];
+
+/// Does `caller` call for help? Asked before a call is born: what keeps others out lets it in. `dialled` is the Request-URI,
+/// `to` the URI in To.
+pub fn asks_for_help(
+    directory: &Directory,
+    emergencies: &Emergencies,
+    caller: &Party,
+    dialled: &str,
+    to: &str,
+) -> bool {
+    let who = Who::find(caller, directory);
+    who.is_some_and(|who| matches!(who.dial(dialled, to, directory, emergencies), Destination::Emergency { .. }))
+}
 
 /// Judges an attempt.
 pub fn judge(ask: &PlanAsk, facts: &Facts<'_>) -> Admission {

@@ -16,6 +16,7 @@ pub static ROWS: &[&Row] = &[
     &STREAM_CONNECT,
     &STREAMS_PER_SOURCE,
     &PENDING_MAX,
+    &PENDING_MAX_TOTAL,
     &RETRY_AFTER,
     &ONLY_HOSTED_DOMAINS,
     &KEEPALIVE,
@@ -66,6 +67,12 @@ pub static PENDING_MAX: Row = Row::integer("sip.pending_max", 200, 1, 1_000_000,
     .may_be_off()
     .loadtest(Literal::Off)
     .help("Most calls from one address that wait for an answer; one more is answered 503");
+
+/// Against a flood from many addresses at once.
+pub static PENDING_MAX_TOTAL: Row = Row::integer("sip.pending_max_total", 5000, 1, 1_000_000, "calls")
+    .may_be_off()
+    .loadtest(Literal::Off)
+    .help("Most calls of all addresses together that wait for an answer, emergencies aside; one more is answered 503");
 
 /// RFC 3261 §21.5.4.
 pub static RETRY_AFTER: Row =

@@ -1,7 +1,9 @@
 //! The few messages that are the layer's own, and the Via it tops every request with.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
-use tollgate_types::{Flow, Transport};
+use tollgate_types::{ConnId, Flow, Transport};
 
 use crate::header::Via;
 use crate::wire::{Message, Method, Name, RequestBuilder, ResponseBuilder};
@@ -79,10 +81,22 @@ pub(super) fn reply_flow(via: &Via<'_>, flow: Flow) -> Flow {
     reply
 }
 
+/// Another way for `response`, when the connection that its request came by has ended: a new one to the address that the request
+/// came from, at the port that its sender listens on (RFC 3261 §18.2.2). `None` where nobody
+/// can be connected to: on UDP and WebSocket.
+pub fn reply_anew(response: &Bytes, flow: Flow) -> Option<Flow> {
+    let response = Message::parse(response.clone()).ok().filter(|message| message.status().is_some())?;
+    let via = response.via();
+    let connects = matches!(flow.transport, Transport::Tcp | Transport::Tls);
+    if !connects || !via.transport.eq_ignore_ascii_case(flow.transport.via_token()) {
+        return None;
+    }
+    let port = via.port.filter(|port| *port != 0).unwrap_or(flow.transport.default_port());
+    Some(Flow { peer: SocketAddr::new(flow.peer.ip(), port), conn: ConnId(0), ..flow })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
     use crate::transaction::tests::flow;
 
@@ -105,6 +119,40 @@ mod tests {
         let stream = Flow { peer: "192.0.2.1:40000".parse().unwrap(), ..flow(Transport::Tcp) };
         let via = Via::parse("SIP/2.0/TCP 192.0.2.1:5062;branch=z9hG4bK1").unwrap();
         assert_eq!(reply_flow(&via, stream), stream);
+    }
+
+    #[test]
+    fn an_answer_whose_connection_is_lost_goes_to_the_same_host_by_a_new_one() {
+        let answer = |via: &str| {
+            let text = format!(
+                "SIP/2.0 200 OK\r\nVia: {via}\r\nVia: SIP/2.0/TCP far:1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n\
+                 Call-ID: 1@a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+            );
+            Bytes::from(text)
+        };
+        //  Via                                                  came by          answer goes to
+        for (via, transport, peer) in [
+            ("SIP/2.0/TCP 192.0.2.1:5062;branch=z9hG4bK1", Transport::Tcp, Some("192.0.2.1:5062")),
+            ("SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1;rport=40000", Transport::Tcp, Some("192.0.2.1:5060")),
+            (
+                "SIP/2.0/TCP evil.example:5062;branch=z9hG4bK1;received=192.0.2.1",
+                Transport::Tcp,
+                Some("192.0.2.1:5062"),
+            ),
+            ("SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1", Transport::Tls, Some("192.0.2.1:5061")),
+            ("SIP/2.0/TCP 192.0.2.1:5062;branch=z9hG4bK1", Transport::Tls, None),
+            ("SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bK1", Transport::Udp, None),
+            ("SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bK1", Transport::Ws, None),
+        ] {
+            let came = Flow { peer: "192.0.2.1:40000".parse().unwrap(), conn: ConnId(7), ..flow(transport) };
+            let anew = reply_anew(&answer(via), came);
+            assert_eq!(anew.map(|flow| flow.peer), peer.map(|peer| peer.parse().unwrap()), "{via}");
+            assert!(anew.is_none_or(|flow| flow.conn == ConnId(0)));
+        }
+        let request = Bytes::from_static(
+            b"BYE sip:a@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.9\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 BYE\r\n\r\n",
+        );
+        assert_eq!(reply_anew(&request, flow(Transport::Tcp)), None, "requests have ways of their own");
     }
 
     #[test]

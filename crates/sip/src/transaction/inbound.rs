@@ -17,8 +17,16 @@ impl Layer {
             None => self.response(message, flow, now, out),
             Some(Method::Ack) => self.ack(message, flow, now, out),
             Some(Method::Cancel) => self.cancel_received(message, flow, now, out),
-            Some(_) => self.request_received(message, flow, now, out),
+            Some(_) => {
+                let outside = message.to().tag().is_none();
+                self.request_received(message, flow, outside, now, out);
+            }
         }
+    }
+
+    /// Takes a request that must not be turned away for want of room: it gets the room that dialogs have.
+    pub fn handle_urgent(&mut self, request: Message, flow: Flow, now: Mono, out: &mut Vec<Action>) {
+        self.request_received(request, flow, false, now, out);
     }
 
     /// Does this request belong to a transaction that is under way, as a repetition or as its merged twin?
@@ -40,7 +48,8 @@ impl Layer {
         self.client_event(key, invite_client::Event::Unreachable, client::Event::Unreachable, None, now, out);
     }
 
-    fn request_received(&mut self, message: Message, flow: Flow, now: Mono, out: &mut Vec<Action>) {
+    /// `waits` says that what serves a dialog goes before it when there is little room.
+    fn request_received(&mut self, message: Message, flow: Flow, waits: bool, now: Mono, out: &mut Vec<Action>) {
         let Some(method) = message.method() else { return };
         let index = matching::server_index(&message, method.as_str());
         if let Some(key) = self.servers.find(&index) {
@@ -57,7 +66,7 @@ impl Layer {
             self.answer_alone(&message, flow, 482, out);
             return;
         }
-        if self.servers.len() >= room(self.timers.servers_max, outside) {
+        if self.servers.len() >= room(self.timers.servers_max, waits) {
             self.totals.overloaded += 1;
             out.push(Action::Overloaded { message, flow });
             return;

@@ -29,7 +29,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tollgate_types::{Flow, Mono, Seed};
 
-pub use compose::{SentBy, with_via};
+pub use compose::{SentBy, reply_anew, with_via};
 pub use stats::Stats;
 pub use timers::Timers;
 
