@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("actors", &["types", "settings", "guard", "sip", "media", "billing", "routing", "call", "store", "migrations"]),
     ("web", &["types", "settings", "guard", "sip", "media", "billing", "routing", "call", "store", "actors"]),
     ("benches/load", &["types", "sip"]),
+    ("benches/counts", &["types", "sip", "media", "billing"]),
 ];
 
 /// Everything foreign a thinking room may use: computation and data, nothing that looks at the world.
