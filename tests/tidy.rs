@@ -22,6 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("migrations", &[]),
     ("actors", &["types", "settings", "guard", "sip", "media", "billing", "routing", "call", "store", "migrations"]),
     ("web", &["types", "settings", "guard", "sip", "media", "billing", "routing", "call", "store", "actors"]),
+    ("benches/load", &["types", "sip"]),
+    ("benches/counts", &["types", "sip", "media", "billing"]),
 ];
 
 /// Everything foreign a thinking room may use: computation and data, nothing that looks at the world.
@@ -90,6 +92,7 @@ const SLEEPERS: &[(&str, &str)] = &[
     ("tests/peers/wire.rs", "a wire under test is looked at for new connections"),
     ("tests/peers/server.rs", "polls programs that cannot tell us when they are ready"),
     ("actors/examples/relay_cpu.rs", "a load of packets at a rate, for a measurement"),
+    ("benches/load/src/speech.rs", "a load of packets at a rate, for a measurement"),
     ("actors/src/relay_loop.rs", "a poll that fails must not spin a media thread"),
     ("actors/src/edge/tcp.rs", "a connection's task, no actor: a refused accept and a slow sender are waited out"),
     ("actors/src/ops/mod.rs", "a reading command waits until the Ledger has written what calls told it"),

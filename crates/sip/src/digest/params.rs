@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use crate::wire::{quote_end, token_end};
+
 /// More parameters than any sender has use for.
 const PARAMS_MAX: usize = 32;
 
@@ -70,7 +72,10 @@ impl<'a> Params<'a> {
             if rest.is_empty() {
                 return Ok((params, rest));
             }
-            let end = rest.find(|letter: char| !is_token(letter)).ok_or("a parameter without a value")?;
+            let end = token_end(rest.as_bytes());
+            if end == rest.len() {
+                return Err("a parameter without a value");
+            }
             let name = &rest[..end];
             let after = rest[end..].trim_start();
             let Some(value) = after.strip_prefix('=') else {
@@ -107,20 +112,8 @@ fn value_of(text: &str) -> Result<(&str, &str), &'static str> {
         let end = text.find([',', ' ', '\t', '"']).unwrap_or(text.len());
         return Ok(text.split_at(end));
     };
-    let mut escaped = false;
-    for (at, letter) in inner.bytes().enumerate() {
-        match letter {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Ok((&inner[..at], &inner[at + 1..])),
-            _ => {}
-        }
-    }
-    Err("a quote that is not closed")
-}
-
-fn is_token(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(letter)
+    let close = quote_end(text.as_bytes(), 0).ok_or("a quote that is not closed")?;
+    Ok((&inner[..close - 1], &text[close + 1..]))
 }
 
 #[cfg(test)]

@@ -33,4 +33,4 @@ pub use request::RequestBuilder;
 pub use response::ResponseBuilder;
 pub use rewrite::{Rewrite, prepend_header};
 pub use status::reason;
-pub(crate) use text::{is_token, number};
+pub(crate) use text::{is_token, number, token_end};

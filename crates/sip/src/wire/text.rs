@@ -22,6 +22,11 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
 }
 
+/// Where the token that `bytes` begin with ends.
+pub(crate) fn token_end(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| !TOKEN[usize::from(byte)]).unwrap_or(bytes.len())
+}
+
 /// White space inside a header, a fold's line break included.
 pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
