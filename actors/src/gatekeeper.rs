@@ -127,6 +127,34 @@ impl Gatekeeper {
         self.shut_out(ban, now);
     }
 
+    fn enforce(&mut self, ban: Ban, times: u32, now: Wall) {
+        if let (Some(ended), 1..) = (ban.until, times) {
+            self.offenders.remember(ban.scope, Record { times, ended });
+        }
+        if !ban.holds(now) {
+            return;
+        }
+        let known = self.gate.table().read().is_in_force(&ban.scope, now);
+        if !known {
+            self.mirror(&ban, now);
+        }
+        if let Err(full) = self.gate.table().write().ban(ban, now) {
+            self.raise("ban_table_full", Severity::Warning, "gate".into(), full.to_string());
+        }
+    }
+
+    fn lift(&mut self, scope: Scope) {
+        self.unsaved.retain(|ban| ban.scope != scope);
+        self.offenders.forget(&scope);
+        if let Some(kernel) = &self.kernel {
+            kernel.remove(scope);
+        }
+        let lifted = self.gate.table().write().lift(&scope);
+        if let Some(ban) = lifted {
+            self.gate.forgive(&ban);
+        }
+    }
+
     fn shut_out(&mut self, ban: Ban, now: Wall) {
         metrics::counter!("tollgate_bans_total", "reason" => ban.reason.id(), "scope" => ban.scope.kind()).increment(1);
         let text = format!("{} {} is banned until {}: {}", ban.scope.kind(), ban.scope, until(&ban), ban.evidence);
@@ -279,19 +307,7 @@ impl Handler<Enforce> for Gatekeeper {
     fn handle(&mut self, enforce: Enforce, _: &mut Context<Self>) {
         let now = self.clock.wall();
         for (ban, times) in enforce.0 {
-            if let (Some(ended), 1..) = (ban.until, times) {
-                self.offenders.remember(ban.scope, Record { times, ended });
-            }
-            if !ban.holds(now) {
-                continue;
-            }
-            let known = self.gate.table().read().is_in_force(&ban.scope, now);
-            if !known {
-                self.mirror(&ban, now);
-            }
-            if let Err(full) = self.gate.table().write().ban(ban, now) {
-                self.raise("ban_table_full", Severity::Warning, "gate".into(), full.to_string());
-            }
+            contain("gatekeeper.enforce", || self.enforce(ban, times, now));
         }
     }
 }
@@ -300,15 +316,7 @@ impl Handler<Lift> for Gatekeeper {
     type Result = ();
     fn handle(&mut self, lift: Lift, _: &mut Context<Self>) {
         for scope in lift.0 {
-            self.unsaved.retain(|ban| ban.scope != scope);
-            self.offenders.forget(&scope);
-            if let Some(kernel) = &self.kernel {
-                kernel.remove(scope);
-            }
-            let lifted = self.gate.table().write().lift(&scope);
-            if let Some(ban) = lifted {
-                self.gate.forgive(&ban);
-            }
+            contain("gatekeeper.lift", || self.lift(scope));
         }
     }
 }

@@ -347,6 +347,25 @@ fn a_wake_up_that_the_shard_cannot_stand_comes_again() {
 }
 
 #[test]
+fn a_ban_that_the_gatekeeper_cannot_stand_is_lost_alone() {
+    story(async |house| {
+        let evening = evening(house).await;
+        arm("gatekeeper.tick");
+        house.talk(secs(5)).await;
+        arm("gatekeeper.enforce");
+        house.ask("ban add 203.0.113.9 --for 1h").await;
+        house.exchange().await;
+        assert!(is_spent(), "both faults were met");
+        house.ask("ban add 203.0.113.10 --for 1h").await;
+        house.exchange().await;
+        let scopes: Vec<String> = house.platform().house.gate.bans().iter().map(|ban| ban.scope.to_string()).collect();
+        assert_eq!(scopes, ["203.0.113.10"], "the keeper lives and shuts out whom it is told to");
+        evening.is_open(house).await;
+        evening.goes_on(house).await;
+    });
+}
+
+#[test]
 fn an_order_that_the_shard_cannot_stand_ends_that_call_in_order() {
     story(async |house| {
         let evening = evening(house).await;
