@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::agent::{Manner, State};
-use crate::house::{House, Who, minutes, secs, story};
+use crate::house::{House, Who, minutes, secs, story, story_at};
 
 const NUMBER: &str = "4930123456";
 
@@ -75,6 +75,25 @@ fn an_accounts_own_daily_limit_cuts_a_live_call_and_ends_with_the_day() {
         house.advance(minutes(14 * 60)).await;
         assert_eq!(talks(house, anna, secs(60)).await, 60, "the next day is another");
     });
+}
+
+#[test]
+fn a_new_month_gives_money_and_talk_anew_and_activity_has_raised_the_limit() {
+    //  of money and of talk; what refuses when it is used up; how long calls last in the next month
+    for (terms, rule, first, next) in [
+        ("--monthly-limit 1.00 --monthly-increment 0.50 --monthly-ceiling 1.25", "monthly_limit", 100, 125),
+        ("--talk-month 100", "talk_month", 300, 300),
+    ] {
+        story_at("2026-11-30T22:00:00Z", "", async |house| {
+            roads(house).await;
+            let anna = house.phone("anna", &format!("--deck retail --postpaid {terms}")).await;
+            assert_eq!(talks(house, anna, minutes(5)).await, first, "{rule}");
+            assert_eq!(refused(house, anna, NUMBER, 403).await["rule"], rule);
+            house.advance(minutes(120)).await;
+            assert_eq!(talks(house, anna, minutes(5)).await, next, "{rule}");
+            assert_eq!(refused(house, anna, NUMBER, 403).await["rule"], rule);
+        });
+    }
 }
 
 #[test]
@@ -206,6 +225,27 @@ fn a_call_without_a_price_is_told_as_loudly_as_the_operator_wishes() {
             assert!(is_told(house, "unpriced_call", "anna 44163", severity).await, "{:?}", house.alerts().await);
         });
     }
+}
+
+#[test]
+fn an_hour_of_unusual_spending_is_told_when_it_is_over() {
+    story(async |house| {
+        house.deck("retail", "49,6.00,1,1").await;
+        house.carrier("carrier", "").await;
+        let terms = "--deck retail --postpaid --dynamic-baseline 1000";
+        let (anna, bert) = (house.phone("anna", terms).await, house.phone("bert", terms).await);
+        // Nothing is ordinary yet on an account's first day.
+        house.advance(minutes(24 * 60)).await;
+        talks(house, anna, secs(120)).await;
+        talks(house, bert, secs(90)).await;
+        assert!(!is_told(house, "spend_spike", "anna", "warning").await, "the hour is not over");
+        house.advance(minutes(65)).await;
+        assert!(
+            is_told(house, "spend_spike", "anna", "warning").await,
+            "twelve in an hour, nothing in the hours before"
+        );
+        assert!(!is_told(house, "spend_spike", "bert", "warning").await, "nine are below the floor of ten");
+    });
 }
 
 #[test]
