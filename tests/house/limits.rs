@@ -78,6 +78,26 @@ fn an_accounts_own_daily_limit_cuts_a_live_call_and_ends_with_the_day() {
 }
 
 #[test]
+fn an_address_that_has_talked_enough_waits_for_the_period_to_end() {
+    story(async |house| {
+        roads(house).await;
+        house.ask("config set maxdurationperip 60").await;
+        house.ask("config set maxcallperperiod 0.5").await;
+        let anna = house.phone("anna", "--deck retail --postpaid").await;
+        let bert = house.phone("bert", "--deck retail --postpaid").await;
+        assert_eq!(talks(house, anna, secs(70)).await, 70, "what has begun is not cut");
+        let refusal = refused(house, anna, NUMBER, 403).await;
+        assert_eq!((&refusal["rule"], &refusal["limit"]), (&json!("ip_seconds"), &json!("60")));
+        assert_eq!(talks(house, bert, secs(10)).await, 10, "he calls from elsewhere");
+        house.advance(minutes(11 * 60)).await;
+        assert_eq!(refused(house, anna, NUMBER, 403).await["rule"], "ip_seconds");
+        // The period is kept in 24 parts, and talk counts for one of them longer at most.
+        house.advance(minutes(90)).await;
+        assert_eq!(talks(house, anna, secs(10)).await, 10);
+    });
+}
+
+#[test]
 fn a_new_month_gives_money_and_talk_anew_and_activity_has_raised_the_limit() {
     //  of money and of talk; what refuses when it is used up; how long calls last in the next month
     for (terms, rule, first, next) in [
