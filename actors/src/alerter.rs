@@ -129,7 +129,7 @@ impl Handler<Observe> for Alerter {
         MessageResult::<Observe>(json!({
             "rows": self.0.rows.len(),
             "held_back": held_back,
-            "alerts": self.0.rows.keys().map(|(kind, _, subject)| json!([kind, subject])).collect::<Vec<_>>(),
+            "alerts": self.0.rows.keys().map(|(kind, level, subject)| json!([kind, subject, level])).collect::<Vec<_>>(),
         }) as Value)
     }
 }

@@ -130,7 +130,7 @@ impl Steward {
             }
             Chore::Gate => self.watch_the_gate().await.map_err(|error| error.to_string()),
             Chore::TimeLines => self.snapshots.refresh_prices(&self.house).await.map_err(|error| error.to_string()),
-            Chore::Profile => self.ops.end_loadtest().await.map_err(|error| error.to_string()),
+            Chore::Profile => self.ops.watch_loadtest().await.map_err(|error| error.to_string()),
             Chore::Housekeeping => {
                 let done = tidy_up(&self.store, &self.snapshots.rules.load().policy.ip).await;
                 done.map_err(|error| error.to_string())

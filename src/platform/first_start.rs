@@ -72,7 +72,8 @@ fn standard() -> user::Terms {
     user::Terms { deck: Some(SELL_DECK.into()), ..user::Terms::default() }
 }
 
-/// For accounts that nobody watches: prepaid, and small in every way.
+/// For accounts that nobody watches: prepaid, and small in every way. How many users share one is not limited: lines, talk and
+/// money are the account's, so another user adds nothing that could be lost.
 fn restricted() -> user::Terms {
     let said = |text: &str| Some(text.to_owned());
     user::Terms {

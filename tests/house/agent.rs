@@ -16,6 +16,8 @@ pub enum Manner {
     AnswersTwice,
     /// Refuses with this status.
     Refuses(u16),
+    /// Sends the caller on to this number or user (302).
+    SendsOn(&'static str),
     /// Wants a digest first, then answers.
     Challenges,
     /// Says nothing at all, to nobody: it has lost its power.
@@ -479,6 +481,13 @@ impl Agent {
                 self.out.push(second.with_body("application/sdp", &line_sdp));
             }
             Manner::Refuses(status) => self.refuse(index, status),
+            Manner::SendsOn(to) => {
+                let line = &mut self.lines[index];
+                line.state = State::Refused(302);
+                let contact = format!("<sip:{to}@{}>", self.domain);
+                let moved = line.invite.answer(302, &line.tag).with("Contact", contact);
+                self.out.push(moved);
+            }
             Manner::Challenges => {
                 let line = &mut self.lines[index];
                 let challenge = "Digest realm=\"carrier\", nonce=\"5f1c\", qop=\"auth\", algorithm=MD5";

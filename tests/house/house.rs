@@ -199,7 +199,7 @@ impl House {
         self.records().await.into_iter().next().expect("a record")
     }
 
-    /// What people were told, as kinds with their subjects.
+    /// What people were told: kind, subject and severity.
     pub async fn alerts(&self) -> Vec<Value> {
         let alerter = self.platform().house.alerter.addr().expect("an alerter");
         let seen = alerter.send(Observe).await.expect("it lives");

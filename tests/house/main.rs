@@ -29,6 +29,7 @@ mod crash;
 mod dialogs;
 mod house;
 mod leaks;
+mod limits;
 mod message;
 mod money;
 mod network;

@@ -71,7 +71,7 @@ fn a_spooled_fact_that_the_ledger_cannot_stand_is_set_apart_and_the_others_follo
         assert_eq!(house.balance("bert").await, "9.900000");
         // Her hold stays in the books until the next start settles it by what is proven.
         assert_ne!(house.user("anna").await["reserved"], "0.000000");
-        assert!(house.alerts().await.contains(&json!(["ledger_fault", "ledger"])));
+        assert!(house.alerts().await.iter().any(|alert| alert[0] == "ledger_fault" && alert[1] == "ledger"));
     });
 }
 

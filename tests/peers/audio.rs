@@ -208,3 +208,51 @@ fn a_phone_on_ipv6_and_one_on_ipv4_hear_each_other() {
     alice.await_bye();
     server.await_quiet();
 }
+
+/// Whether the caller and the callee hear each other before the answer at a level of the guide's, the callee having said 183
+/// with a path. Afterwards they do.
+fn before_the_answer(level: &str) -> (bool, bool) {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    world_of_two(&server);
+    server.ok(&["config", "set", "blockearlymedia", level]);
+    let mut alice = Phone::udp(&server, net.host(10), "alice");
+    let mut bob = Phone::udp(&server, net.host(11), "bob");
+    bob.register();
+    let offer = alice.sdp();
+    let invite = alice.invite("bob", &[], &offer);
+    let asked = bob.await_request("INVITE");
+    let answer = bob.sdp();
+    bob.answer(&asked, 183, &[], &answer);
+    let progress = alice.await_status(183, "INVITE");
+    let relay = |port: u16| SocketAddr::from((net.host(1), port));
+    let (to_her, to_him) = (relay(port(&progress)), relay(port(&asked)));
+    let socket = |host: u8| UdpSocket::bind((net.host(host), 16000)).expect("a media port");
+    let (hers, his) = (socket(10), socket(11));
+    let speak = |first: u8, mark: u8| {
+        for sequence in first..first + 10 {
+            let_pass(Duration::from_millis(20));
+            hers.send_to(&packet(sequence, mark), to_her).expect("sent");
+            his.send_to(&packet(sequence, mark), to_him).expect("sent");
+        }
+        (marks(&hers, to_her), marks(&his, to_him))
+    };
+    let (she, he) = speak(1, 1);
+    bob.answer(&asked, 200, &[], &answer);
+    bob.await_request("ACK");
+    alice.await_answer(&invite);
+    let (her_talk, his_talk) = speak(11, 2);
+    for talk in [&her_talk, &his_talk] {
+        assert!(talk.len() >= 5 && talk.iter().all(|mark| *mark == 2), "{level}: {talk:?}");
+    }
+    bob.hang_up(&mut bob.dialog_of(&asked));
+    alice.await_bye();
+    server.await_quiet();
+    (she.len() >= 5, !he.is_empty())
+}
+
+#[test]
+fn before_the_answer_the_callee_hears_nothing_unless_the_operator_allows_it() {
+    assert_eq!(before_the_answer("1"), (true, false));
+    assert_eq!(before_the_answer("0"), (true, true));
+}

@@ -153,6 +153,8 @@ fn losing_and_dear_routes_carry_nothing() {
 fn tones_only_lets_the_callers_own_phone_ring() {
     let net = Network::lease();
     let server = world_wide(&net);
+    // The trunk has a word of its own, which goes before the platform's.
+    assert!(server.ok(&["config", "set", "earlystart", "0"]).contains("media.early = block"));
     server.ok(&["trunk", "set", "carrier", "--early-media", "tones-only"]);
     let carrier = Sipp::listening(&server, net.host(CARRIER), "early_media").pause(Duration::from_millis(300)).start();
     let mut alice = Phone::udp(&server, net.host(10), "alice");

@@ -55,9 +55,13 @@ fn the_third_of_two_lines_is_busy_until_one_hangs_up() {
     let first = alice.invite(CHEAP, &[], &offer);
     alice.await_answer(&first);
     let second = alice.invite(CHEAP, &[], &offer);
-    alice.await_answer(&second);
+    let (mut talk, _) = alice.await_answer(&second);
     let third = alice.invite(CHEAP, &[], &offer);
     assert_eq!(alice.await_refusal(&third).status(), 486);
+    alice.hang_up(&mut talk);
+    until("a line is free", Duration::from_secs(5), || world::shown(&server, "alice", "lines_in_use") == "1");
+    let instead = alice.invite(CHEAP, &[], &offer);
+    alice.await_answer(&instead);
     // A user of the same account has lines of his own, as long as the account has.
     let offer = desk.sdp();
     let fourth = desk.invite(CHEAP, &[], &offer);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::network::Network;
 use crate::phone::Phone;
 use crate::server::{DOMAIN, Server, until};
+use crate::sipp::Sipp;
 use crate::world::{self, CARRIER, NUMBER, add_prepaid, add_user};
 
 #[test]
@@ -194,4 +195,35 @@ fn a_hangup_signal_reads_the_pins_and_the_log_level_anew_and_a_mistake_changes_n
     assert_eq!(bob.register_with(&brief).status(), 423, "what held goes on holding");
     rewrite(&text, "were read anew");
     assert_eq!(bob.register_with(&brief).status(), 200);
+}
+
+#[test]
+fn a_hardened_platform_has_every_value_of_the_profile_and_serves_phones_that_know_sha_256() {
+    let net = Network::lease();
+    let server = Server::at(&net).algorithms("sha").start();
+    world::open_roads(&server, net.sip(CARRIER));
+    add_prepaid(&server, "alice", "10.00");
+    add_user(&server, "bob", &[]);
+    server.ok(&["config", "profile", "hardened"]);
+    let rows = server.rows(&["config", "list"]);
+    let hardened: Vec<_> = rows.iter().filter(|row| !row["hardened"].is_null()).collect();
+    assert!(hardened.len() > 15, "{hardened:#?}");
+    for row in hardened {
+        assert_eq!(row["value"], row["hardened"], "{row:#}");
+    }
+    let carrier = Sipp::listening(&server, net.host(CARRIER), "answer").start();
+    let mut alice = Phone::udp(&server, net.host(10), "alice");
+    let mut bob = Phone::udp(&server, net.host(11), "bob");
+    (alice.algorithm, bob.algorithm) = ("SHA-256", "SHA-256");
+    bob.register();
+    let offer = alice.sdp();
+    let inside = alice.invite("bob", &[], &offer);
+    bob.pick_up();
+    let (mut talk, _) = alice.await_answer(&inside);
+    alice.send_within(&mut talk, "BYE", &[], "");
+    bob.await_bye();
+    let outside = alice.invite(NUMBER, &[], &offer);
+    let (mut talk, _) = alice.await_answer(&outside);
+    alice.hang_up(&mut talk);
+    carrier.await_done(1);
 }

@@ -10,6 +10,7 @@ use tollgate_store::{By, limits, marks, settings};
 
 use super::outcome::Refused;
 use super::{Answer, Ops};
+use crate::alerter::{Raise, Severity};
 use crate::snapshots::{PROFILE_MARK, PROFILE_UNTIL_MARK};
 
 /// A profile that takes protections away, for a test and no longer.
@@ -103,18 +104,35 @@ impl Ops {
         }
         settings::choose_profile(&self.store, by, PROFILE_MARK, profile.name()).await?;
         self.settings_changed().await?;
+        if profile == NEEDS_FORCE {
+            self.tell_loadtest(Severity::Warning, "protections are off for a load test, for 24 hours at most");
+        }
         Ok(Value::Null)
     }
 
-    /// The profile `loadtest` ends by itself; asked now and then.
-    pub async fn end_loadtest(&self) -> Result<(), Refused> {
+    /// The profile `loadtest` ends by itself, and as long as it holds somebody is told; asked now and then.
+    pub async fn watch_loadtest(&self) -> Result<(), Refused> {
         let chosen = marks::get(&self.store, PROFILE_MARK).await?;
-        if chosen.as_deref() != Some(NEEDS_FORCE.name()) || self.snapshots.profile().await? == NEEDS_FORCE {
+        if chosen.as_deref() != Some(NEEDS_FORCE.name()) {
+            return Ok(());
+        }
+        if self.snapshots.profile().await? == NEEDS_FORCE {
+            self.tell_loadtest(Severity::Warning, "protections are still off for a load test");
             return Ok(());
         }
         let by = By { who: "platform".into(), at: self.clock.wall() };
         settings::choose_profile(&self.store, &by, PROFILE_MARK, Profile::Default.name()).await?;
-        self.settings_changed().await
+        self.settings_changed().await?;
+        self.tell_loadtest(Severity::Notice, "the load test's 24 hours are over; the default profile holds again");
+        Ok(())
+    }
+
+    fn tell_loadtest(&self, severity: Severity, text: &str) {
+        if let Some(house) = &self.house {
+            let kind = if severity == Severity::Notice { "protections_on" } else { "protections_off" };
+            let raise = Raise { kind, severity, subject: NEEDS_FORCE.name().into(), text: text.into() };
+            let _ = house.alerter.try_send(raise);
+        }
     }
 
     /// A setting that the configuration file leaves to operators.
@@ -166,11 +184,11 @@ mod tests {
         let desk = Desk::new().await;
         let lines = async || desk.ask("config get lines.enduser").await.unwrap()["value"].clone();
         desk.ask("config profile loadtest --force").await.unwrap();
-        desk.ops.end_loadtest().await.unwrap();
+        desk.ops.watch_loadtest().await.unwrap();
         assert!(lines().await.is_null());
         desk.ops.clock.advance(FORCED_FOR);
         assert_eq!(lines().await, 5, "it is over even before anybody says so");
-        desk.ops.end_loadtest().await.unwrap();
+        desk.ops.watch_loadtest().await.unwrap();
         assert_eq!(marks::get(&desk.ops.store, PROFILE_MARK).await.unwrap().as_deref(), Some("default"));
     }
 

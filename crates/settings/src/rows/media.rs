@@ -57,8 +57,20 @@ pub static SOURCE_SHARE: Row = Row::integer("media.source_share", 10, 1, 100, "p
     .loadtest(Literal::Integer(100))
     .help("Share of the network speed that one address may use");
 
-/// Before the answer nobody pays.
+/// Before the answer nobody pays. The guide tells no meaning of its levels: they are our words, from the mildest to the strictest.
 pub static EARLY: Row = Row::word("media.early", "to-caller-only", &["allow", "to-caller-only", "tones-only", "block"])
+    .aliases(&[
+        Alias::levels(
+            "blockearlymedia",
+            &[
+                (0, Literal::Word("allow")),
+                (1, Literal::Word("to-caller-only")),
+                (2, Literal::Word("tones-only")),
+                (3, Literal::Word("block")),
+            ],
+        ),
+        Alias::levels("earlystart", &[(0, Literal::Word("block")), (1, Literal::Word("allow"))]),
+    ])
     .help("Media before the answer: both ways, to the caller only, our own tones only, or none");
 
 /// Audio, video, fax, and room.
