@@ -1,6 +1,6 @@
 //! Records of calls: written by the books, read here.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use tollgate_billing::Cdr;
 use tollgate_types::{AccountId, CallId, Wall};
 
@@ -77,6 +77,31 @@ pub async fn export(
             count += 1;
         }
     }
+}
+
+/// How many records there are of `[since, until)`.
+pub async fn count(store: &Store, since: Wall, until: Wall) -> Result<u64> {
+    let filter = Filter { since: Some(since), until: Some(until), ..Filter::default() };
+    Ok(select(&filter).count(store.read()).await?)
+}
+
+/// The next thousand records of `[since, until)` by the time they began, without what is for people to read (trace, ladder,
+/// media); `after` is the last one of the page before.
+pub async fn in_order(store: &Store, since: Wall, until: Wall, after: Option<&CdrRow>) -> Result<Vec<CdrRow>> {
+    let mut find = select(&Filter { since: Some(since), until: Some(until), ..Filter::default() });
+    if let Some(CdrRow { id, cdr }) = after {
+        let (at, id) = (cdr.started_at.micros(), *id);
+        let same = Condition::all().add(cdr::Column::StartedAt.eq(at)).add(cdr::Column::Id.gt(id));
+        let later = Condition::any().add(cdr::Column::StartedAt.gt(at)).add(same);
+        // The first condition alone lets an index find the place.
+        find = find.filter(cdr::Column::StartedAt.gte(at)).filter(later);
+    }
+    let rows = find.order_by_asc(cdr::Column::StartedAt).order_by_asc(cdr::Column::Id).limit(PAGE);
+    let rows = rows.all(store.read()).await?.into_iter().map(|row| {
+        let empty = || "[]".to_owned();
+        read(cdr::Model { trace: empty(), ladder: empty(), media: empty(), ..row })
+    });
+    rows.collect()
 }
 
 fn select(filter: &Filter) -> sea_orm::Select<cdr::Entity> {

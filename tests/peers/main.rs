@@ -46,6 +46,7 @@ mod replies;
 mod rules;
 mod streams;
 mod torture;
+mod whatif;
 
 /// Whether the run asked for the long form of a case, as `./tests/long` does.
 fn long() -> bool {

@@ -48,16 +48,16 @@ pub struct Explain {
 }
 
 /// Today's snapshots, the house's or read for this one question.
-struct World {
-    directory: Arc<Directory>,
-    values: Values,
-    prices: Arc<PriceBook>,
+pub(super) struct World {
+    pub directory: Arc<Directory>,
+    pub values: Values,
+    pub prices: Arc<PriceBook>,
     emergencies: Emergencies,
     /// The payer, as the fraud score sees him.
     profile: Arc<Profile>,
     bans: Vec<(Subject, Arc<CallerBan>)>,
-    destinations: Arc<Destinations>,
-    lists: Arc<Lists>,
+    pub destinations: Arc<Destinations>,
+    pub lists: Arc<Lists>,
     /// What a stopped server had learned.
     learned: Memory,
 }
@@ -89,7 +89,7 @@ impl Ops {
         Ok(answer(refusal, Some(plan), money.as_ref().and_then(|money| money.max_seconds), trace))
     }
 
-    async fn world(&self) -> Result<World, Refused> {
+    pub(super) async fn world(&self) -> Result<World, Refused> {
         if let Some(house) = self.living() {
             return Ok(World {
                 directory: house.directory.load_full(),

@@ -25,6 +25,7 @@ pub mod route;
 pub mod template;
 pub mod trunk;
 pub mod user;
+pub mod whatif;
 
 pub mod outcome;
 
@@ -90,6 +91,7 @@ impl Request {
                 | Request::Ledger(_)
                 | Request::Limits(_)
                 | Request::Analyze(_)
+                | Request::Whatif(_)
                 | Request::User(user::User::Show { .. } | user::User::List)
                 | Request::Backup(_)
         )
@@ -137,6 +139,7 @@ impl Ops {
             Request::Destination(destination) => self.destination(&by, destination).await,
             Request::List(list) => self.list(&by, list).await,
             Request::Explain(explain) => self.explain(explain).await,
+            Request::Whatif(whatif) => self.whatif(whatif, &progress).await,
             Request::Fraud(fraud) => self.fraud(&by, fraud).await,
             Request::Analyze(analyze) => self.analyze(analyze).await,
             Request::Backup(backup) => self.backup(&by, backup).await,
@@ -257,6 +260,8 @@ pub enum Request {
     Console(ban::Console),
     /// What would happen to a call, without making it
     Explain(explain::Explain),
+    /// What other settings would have stopped: call records, lived through once more
+    Whatif(whatif::WhatIf),
     /// Accounts and callers under suspicion
     #[command(subcommand)]
     Fraud(fraud::Fraud),

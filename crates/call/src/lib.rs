@@ -24,6 +24,7 @@ mod party;
 pub mod policy;
 pub mod recover;
 pub mod refusal;
+pub mod replay;
 pub mod replies;
 mod say;
 mod session;

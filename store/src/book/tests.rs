@@ -22,6 +22,7 @@ both!(
     a_call_is_held_answered_extended_and_settled_once,
     the_balance_affords_37_of_200,
     two_nodes_cannot_spend_the_same_money,
+    of_ten_thousand_asks_those_are_granted_that_the_account_affords,
     a_dead_life_is_settled_up_to_its_last_heartbeat,
     nothing_is_half_done_when_a_write_fails,
     a_hand_in_the_books_is_named,
@@ -190,6 +191,42 @@ async fn two_nodes_cannot_spend_the_same_money(store: Store) {
     assert_eq!(granted, 37);
     assert_eq!(counter.state(anna).await, ("3.750000".into(), "3.700000".into()));
     assert_eq!(lines(&store).await[&(0, 7)], 37);
+}
+
+/// As ten thousand INVITEs come that arrive at once: on two nodes, from as many addresses, in batches as the Ledger has them.
+async fn of_ten_thousand_asks_those_are_granted_that_the_account_affords(store: Store) {
+    let mut counter = Counter::new(&store).await;
+    let anna = counter.account("anna", "13.7099").await;
+    let now = counter.now;
+    let mut tasks = Vec::new();
+    for node in 0..2u16 {
+        let mut other = Counter::new(&store).await;
+        tasks.push(tokio::spawn(async move {
+            let mut granted = 0;
+            for batch in 0..20 {
+                let call = |n: i64| {
+                    let call = i64::from(node) * 10_000 + batch * 250 + n + 1;
+                    let mut ask = hold(call, anna, NodeLife { node, life: 1 }, now);
+                    let source = Some(std::net::Ipv4Addr::from(0xc633_0000 + call as u32).into());
+                    if let What::Hold(hold) = &mut ask.what {
+                        (hold.source, hold.draft.source_ip) = (source, source);
+                    }
+                    ask
+                };
+                let asks: Vec<Ask> = (0..250).map(call).collect();
+                let outcomes = other.all(&asks).await.unwrap();
+                granted += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Held(_))).count();
+            }
+            granted
+        }));
+    }
+    let mut granted = 0;
+    for task in tasks {
+        granted += task.await.unwrap();
+    }
+    assert_eq!(granted, 137);
+    assert_eq!(counter.state(anna).await, ("13.709900".into(), "13.700000".into()));
+    assert_eq!(lines(&store).await[&(1, anna.0)], 137);
 }
 
 async fn a_dead_life_is_settled_up_to_its_last_heartbeat(store: Store) {

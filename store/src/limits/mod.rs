@@ -4,6 +4,8 @@
 //! They are written in one transaction with those rows and cannot drift; this is for databases that somebody put a hand in.
 
 mod counted;
+#[cfg(test)]
+mod mix;
 mod sums;
 #[cfg(test)]
 mod tests;

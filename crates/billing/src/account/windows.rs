@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_types::{Money, Wall};
 
-use super::{AccountTerms, DayWindow, MonthWindow, Peaks};
+use super::{AccountTerms, DayRow, DayWindow, MonthWindow, Peaks};
 use crate::calendar::{Day, Month, Zone};
 use crate::hold::Turn;
 
@@ -44,6 +44,23 @@ impl Windows {
             active_months: 0,
             needs_review: false,
         }
+    }
+
+    /// The windows of an account that has a history, as they stood when the day of `now` began: for who lives through the past again.
+    pub fn resume(terms: &AccountTerms, history: &[DayRow], now: Wall, dynamic_window: u32) -> Windows {
+        let mut windows = Windows::open(terms, now);
+        let today = windows.today;
+        for row in history.iter().filter(|row| row.day < today) {
+            windows.peaks.learn(row.day, row.window().contribution());
+            let month = windows.month_mut(row.day.month());
+            month.spend = month.spend.saturating_add(row.spend);
+            month.talk_ms += row.talk_ms;
+        }
+        windows.peaks.forget(today, dynamic_window);
+        windows.baseline = windows.peaks.highest(today, dynamic_window);
+        windows.grow(today.month());
+        windows.months.retain(|window| window.month.next() >= today.month());
+        windows
     }
 
     /// Turns to the day that `now` lies in, if it has not: closed days teach, closed months grow the monthly limit, what no

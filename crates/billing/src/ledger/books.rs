@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
-use tollgate_types::{AccountId, TrunkId};
+use tollgate_types::{AccountId, TrunkId, Wall};
 
 use super::{Ask, AskKey, EntryRow, What};
 use crate::account::{AccountRow, DayRow};
@@ -156,6 +157,21 @@ impl Books {
             _ => self.holds.get(&ask.hold_key())?.source.as_ref().map(|source| source.ip),
         });
         asked.collect()
+    }
+
+    /// Forgets that a leg was settled: for who lives through history, where no leg comes twice.
+    pub fn forget(&mut self, key: HoldKey) {
+        self.closed.remove(&key);
+    }
+
+    /// Forgets addresses that neither hold nor used anything within `period`.
+    pub fn forget_idle_sources(&mut self, now: Wall, period: Duration) {
+        self.sources.retain(|_, usage| !usage.is_over(now, period));
+    }
+
+    /// Is an address among them?
+    pub fn has_source(&self, ip: IpAddr) -> bool {
+        self.sources.contains_key(&ip)
     }
 
     /// An account by id.

@@ -19,6 +19,8 @@ use tollgate_billing::{
 };
 use tollgate_types::{AccountId, CallId, Money, Mono, TrunkId, Wall};
 
+use crate::mutant::Mutant;
+
 pub const NODE: NodeLife = NodeLife { node: 1, life: 1 };
 
 /// Everything a database would hold, and a clock.
@@ -35,6 +37,8 @@ pub struct Desk {
     pub sources: BTreeMap<IpAddr, Usage>,
     /// Milliseconds by egress trunk and day of UTC.
     pub trunk_talk: BTreeMap<(TrunkId, Day), u64>,
+    /// What the ledger gets wrong.
+    pub mutant: Option<Mutant>,
     payments: i64,
 }
 
@@ -74,6 +78,7 @@ impl Desk {
             source: None,
             sources: BTreeMap::new(),
             trunk_talk: BTreeMap::new(),
+            mutant: None,
             payments: 0,
         }
     }
@@ -202,7 +207,10 @@ impl Desk {
     /// One transaction: reads what the asks need, decides, writes, and checks the books.
     pub fn commit(&mut self, asks: &[Ask]) -> Vec<Outcome> {
         let mut books = self.read(asks);
-        let outcomes = apply(&mut books, &self.rules, asks, self.now);
+        let outcomes = match &self.mutant {
+            None => apply(&mut books, &self.rules, asks, self.now),
+            Some(mutant) => apply(&mut books, &mutant.rules(&self.rules), asks, self.now),
+        };
         self.write(books);
         self.check();
         outcomes
@@ -229,7 +237,11 @@ impl Desk {
         for id in accounts {
             if let Some(row) = self.accounts.get(&id) {
                 let json = serde_json::to_string(row).unwrap();
-                books.put_account(serde_json::from_str(&json).unwrap());
+                let mut row: AccountRow = serde_json::from_str(&json).unwrap();
+                if let Some(mutant) = &self.mutant {
+                    mutant.change(&mut row.terms);
+                }
+                books.put_account(row);
             }
         }
         for holder in needs.lines {
@@ -256,8 +268,12 @@ impl Desk {
 
     fn write(&mut self, mut books: Books) {
         let changes = books.take_changes();
-        for row in changes.accounts {
-            assert_eq!(row.terms, self.accounts[&row.id].terms, "terms are the operator's");
+        for mut row in changes.accounts {
+            let terms = &self.accounts[&row.id].terms;
+            match self.mutant {
+                None => assert_eq!(row.terms, *terms, "terms are the operator's"),
+                Some(_) => row.terms = terms.clone(),
+            }
             self.accounts.insert(row.id, row);
         }
         for row in changes.holds {

@@ -9,5 +9,7 @@ mod calls;
 mod caps;
 mod crash;
 mod days;
+mod exact;
 mod mix;
 mod money;
+mod mutant;

@@ -1,34 +1,53 @@
 //! Random mixes of calls, crashes, top-ups, changed limits and turning days: no cap is ever passed, and the books balance.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{TestCaseError, TestRunner};
-use tollgate_billing::ledger::{EntryKind, What};
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use tollgate_billing::account::AccountKind;
+use tollgate_billing::credit::{Standing, dynamic};
+use tollgate_billing::hold::Holder;
+use tollgate_billing::ledger::EntryKind;
 use tollgate_billing::policy::DynamicFor;
 use tollgate_billing::price::{Price, Segment};
 use tollgate_billing::{AccountTerms, Mode, Outcome, PricePlan};
-use tollgate_types::{AccountId, Money, Rate};
+use tollgate_types::{AccountId, Money, Rate, Rule};
 
 use crate::desk::*;
+use crate::mutant::Mutant;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Hold { payer: usize, price: usize },
+    Hold {
+        payer: usize,
+        price: usize,
+        address: u8,
+    },
     Answer(usize),
     Extend(usize),
     Settle(usize),
-    Crash { lost: u64 },
-    Pay { account: usize, micros: i64 },
+    Crash {
+        lost: u64,
+    },
+    Pay {
+        account: usize,
+        micros: i64,
+    },
     Wait(u64),
     Replay(usize),
-    Lower { account: usize },
+    /// An operator sets one of an account's limits, or takes it away.
+    Limit {
+        account: usize,
+        cap: u8,
+        to: Option<i64>,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => (0usize..3, 0usize..4).prop_map(|(payer, price)| Step::Hold { payer, price }),
+        8 => (0usize..3, 0usize..4, 0u8..3).prop_map(|(payer, price, address)| Step::Hold { payer, price, address }),
         6 => any::<usize>().prop_map(Step::Answer),
         10 => any::<usize>().prop_map(Step::Extend),
         5 => any::<usize>().prop_map(Step::Settle),
@@ -36,7 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0usize..4, -400_000i64..900_000).prop_map(|(account, micros)| Step::Pay { account, micros }),
         6 => prop_oneof![0u64..20_000, 0u64..300_000, 0u64..40_000_000].prop_map(Step::Wait),
         2 => any::<usize>().prop_map(Step::Replay),
-        1 => (0usize..4).prop_map(|account| Step::Lower { account }),
+        1 => (0usize..4, 0u8..5, prop::option::of(100_000i64..9_000_000))
+            .prop_map(|(account, cap, to)| Step::Limit { account, cap, to }),
     ]
 }
 
@@ -45,38 +65,55 @@ fn prices() -> impl Strategy<Value = Vec<(i64, i64, u32, u32, u32, i64, i64)>> {
     prop::collection::vec(price, 4)
 }
 
-/// What a cap allowed when it was last asked: the books may never pass it, unless it was lowered since.
-fn check_caps(desk: &Desk, lowered: &[bool; 4]) {
-    if let Some(limit) = desk.rules.policy.ip.cost_max {
-        for usage in desk.sources.values() {
-            let spend = usage.sums(desk.now, desk.rules.policy.ip.period).spend;
-            assert!(spend.saturating_add(usage.held) <= limit, "{usage:?}");
-        }
+/// What the caps are about, read from the rows: each use of a limit, by name.
+fn uses(desk: &Desk) -> BTreeMap<String, (i64, i64)> {
+    let mut uses = BTreeMap::new();
+    let mut put = |name: String, used: i64, limit: Option<i64>| {
+        uses.insert(name, (used, limit.unwrap_or(i64::MAX)));
+    };
+    let micros = |limit: Option<Money>| limit.map(Money::micros);
+    let policy = &desk.rules.policy;
+    for (ip, usage) in &desk.sources {
+        let spend = usage.sums(desk.now, policy.ip.period).spend.saturating_add(usage.held);
+        put(format!("address {ip}"), spend.micros(), micros(policy.ip.cost_max));
     }
-    for (n, row) in desk.accounts.values().enumerate() {
-        if lowered[n] {
-            continue;
+    for row in desk.accounts.values() {
+        let (id, state, terms) = (row.id, &row.state, &row.terms);
+        // How deep it is in the red, what is held counted as spent.
+        let below = state.held.saturating_sub(state.balance);
+        put(format!("floor {id}"), below.micros(), terms.floor().map(|floor| -floor.micros()));
+        put(format!("burning {id}"), state.burning.nanos(), terms.burn_rate.map(Rate::nanos));
+        let lines = desk.holds.values().filter(|hold| hold.holders.contains(&Holder::Account(id))).count() as i64;
+        put(format!("lines {id}"), lines, terms.max_lines.map(i64::from));
+        if terms.kind == AccountKind::Reseller {
+            put(format!("tenant {id}"), lines, policy.tenant_calls.map(i64::from));
         }
-        let Some(windows) = &row.state.windows else { continue };
+        let Some(windows) = &state.windows else { continue };
+        let standing = Standing { row, windows, rules: &desk.rules, now: desk.now };
         for day in &windows.days {
-            let used = day.spend.saturating_add(day.held);
-            if let Some(limit) = row.terms.daily_limit {
-                assert!(used <= limit, "day {day:?} of {row:?}");
+            let used = day.spend.saturating_add(day.held).micros();
+            put(format!("day {} of {id}", day.day), used, micros(terms.daily_limit));
+            if day.day == windows.today {
+                put(format!("learned {} of {id}", day.day), used, micros(dynamic::limit(&standing, day.day)));
             }
         }
         for month in &windows.months {
-            if let Some(limit) = row.terms.monthly_limit_after(windows.active_months) {
-                assert!(month.spend.saturating_add(month.held) <= limit, "month {month:?} of {row:?}");
-            }
+            let limit = terms.monthly_limit_after(windows.active_months);
+            put(
+                format!("month {} of {id}", month.month),
+                month.spend.saturating_add(month.held).micros(),
+                micros(limit),
+            );
         }
-        if let Some(limit) = row.terms.burn_rate {
-            assert!(row.state.burning <= limit);
-        }
-        let standing = tollgate_billing::credit::Standing { row, windows, rules: &desk.rules, now: desk.now };
-        let today = windows.today;
-        if let Some(limit) = tollgate_billing::credit::dynamic::limit(&standing, today) {
-            assert!(windows.used_on(today) <= limit, "today of {row:?}");
-        }
+    }
+    uses
+}
+
+/// No use stands above its limit, save where an operator lowered it below: then it never grows.
+fn check_caps(before: &BTreeMap<String, (i64, i64)>, after: &BTreeMap<String, (i64, i64)>) {
+    for (name, (used, limit)) in after {
+        let was = before.get(name).map_or(0, |(used, _)| *used);
+        assert!(used <= limit || *used <= was, "{name}: {used} of {limit}, {was} before");
     }
 }
 
@@ -90,6 +127,8 @@ struct World {
     monthly: Option<i64>,
     burn: Option<i64>,
     address: Option<i64>,
+    lines: Option<u32>,
+    tenant: Option<u32>,
     zone: &'static str,
     begin: &'static str,
 }
@@ -105,10 +144,11 @@ fn world() -> impl Strategy<Value = World> {
         prop::option::of(500_000i64..9_000_000),
         prop::option::of(400_000_000i64..4_000_000_000),
         prop::option::of(1_000_000i64..20_000_000),
+        (prop::option::of(2u32..9), prop::option::of(3u32..12)),
         prop::sample::select(zones),
         prop::sample::select(begins),
     )
-        .prop_map(|(steps, prices, balances, daily, monthly, burn, address, zone, begin)| World {
+        .prop_map(|(steps, prices, balances, daily, monthly, burn, address, (lines, tenant), zone, begin)| World {
             steps,
             prices,
             balances,
@@ -116,6 +156,8 @@ fn world() -> impl Strategy<Value = World> {
             monthly,
             burn,
             address,
+            lines,
+            tenant,
             zone,
             begin,
         })
@@ -125,30 +167,62 @@ fn world() -> impl Strategy<Value = World> {
 fn no_cap_is_passed_and_the_books_balance() {
     let (asked, admitted) = (Cell::new(0u32), Cell::new(0u32));
     let mut runner = TestRunner::new(ProptestConfig { cases: 96, ..ProptestConfig::default() });
-    let verdict = runner.run(&world(), |world| live_through(world, &asked, &admitted));
+    let verdict = runner.run(&world(), |world| live_through(world, None, &asked, &admitted));
     // The message of a failure holds the smallest world that fails: the seed of a test that names it.
     verdict.unwrap_or_else(|failure| panic!("{failure}"));
     let (asked, admitted) = (asked.get(), admitted.get());
     assert!(asked > 1000 && admitted * 2 >= asked, "{admitted} of {asked} calls were admitted: too few to prove much");
 }
 
-fn live_through(world: World, asked: &Cell<u32>, admitted: &Cell<u32>) -> Result<(), TestCaseError> {
-    let World { steps, prices, balances, daily, monthly, burn, address, zone, begin } = world;
+#[test]
+fn a_ledger_that_is_blind_to_a_cap_is_found_out() {
+    //  what it does not know, and whose use then stands above its limit
+    for (mutant, told) in [
+        (Mutant::Blind(Rule::Credit), "floor "),
+        (Mutant::Blind(Rule::BurnRate), "burning "),
+        (Mutant::Blind(Rule::DailyLimit), "day "),
+        (Mutant::Blind(Rule::DynamicLimit), "learned "),
+        (Mutant::Blind(Rule::MonthlyLimit), "month "),
+        (Mutant::Blind(Rule::IpCost), "address "),
+        (Mutant::Blind(Rule::Lines), "lines "),
+        (Mutant::Blind(Rule::Overload), "tenant "),
+        (Mutant::PayerAlone, " 4: "),
+    ] {
+        let config =
+            ProptestConfig { cases: 200, max_shrink_iters: 0, failure_persistence: None, ..Default::default() };
+        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let count = Cell::new(0);
+        let verdict = runner.run(&world(), |world| live_through(world, Some(mutant), &count, &Cell::new(0)));
+        let failure = verdict.err().map(|failure| failure.to_string()).unwrap_or_default();
+        let reason = failure.lines().next().unwrap_or_default();
+        assert!(reason.contains(told), "{mutant:?} in {} calls: {reason}", count.get());
+    }
+}
+
+fn live_through(
+    world: World,
+    mutant: Option<Mutant>,
+    asked: &Cell<u32>,
+    admitted: &Cell<u32>,
+) -> Result<(), TestCaseError> {
+    let World { steps, prices, balances, daily, monthly, burn, address, lines, tenant, zone, begin } = world;
     let mut desk = Desk::new();
+    desk.mutant = mutant;
     desk.now = wall(begin);
     desk.rules.policy.dynamic = DynamicFor::EndUsers;
     desk.rules.policy.dynamic_floor_enduser = money("3");
     desk.rules.policy.ip.cost_max = address.map(Money::from_micros);
-    desk.source = Some([192, 0, 2, 7].into());
+    desk.rules.policy.tenant_calls = tenant;
     // 1 and 2 are customers of reseller 4; 3 stands alone, on credit.
     let terms = |n: usize| AccountTerms {
         zone: if n == 3 { "UTC" } else { zone }.parse().unwrap(),
         mode: if n == 2 { Mode::Postpaid } else { Mode::Prepaid },
         credit_limit: Some(money("2")),
-        kind: if n == 3 { tollgate_billing::AccountKind::Reseller } else { Default::default() },
-        daily_limit: if n == 0 { daily.map(Money::from_micros) } else { None },
-        monthly_limit: if n == 1 { monthly.map(Money::from_micros) } else { None },
-        burn_rate: if n == 2 { burn.map(Rate::from_nanos) } else { None },
+        kind: if n == 3 { AccountKind::Reseller } else { Default::default() },
+        daily_limit: if n == 0 || n == 3 { daily.map(Money::from_micros) } else { None },
+        monthly_limit: if n == 1 || n == 3 { monthly.map(Money::from_micros) } else { None },
+        burn_rate: if n >= 2 { burn.map(Rate::from_nanos) } else { None },
+        max_lines: if n == 1 { lines } else { None },
         ..AccountTerms::default()
     };
     let accounts: Vec<AccountId> =
@@ -171,13 +245,14 @@ fn live_through(world: World, asked: &Cell<u32>, admitted: &Cell<u32>) -> Result
         )
         .unwrap()
     };
-    let mut lowered = [false; 4];
     let mut calls: Vec<(i64, u32)> = Vec::new();
     let mut last = 0i64;
     for step in steps {
+        let mut before = uses(&desk);
         match step {
-            Step::Hold { payer, price } => {
+            Step::Hold { payer, price, address } => {
                 last += 1;
+                desk.source = Some([192, 0, 2, address].into());
                 let mut chain = vec![(accounts[payer], plan(&desk, price, 1))];
                 if payer < 2 {
                     chain.push((accounts[3], plan(&desk, price, 2)));
@@ -256,15 +331,21 @@ fn live_through(world: World, asked: &Cell<u32>, admitted: &Cell<u32>) -> Result
                     prop_assert_eq!(row.state.held, before[id].state.held);
                 }
             }
-            Step::Lower { account } => {
-                lowered[account] = true;
+            Step::Limit { account, cap, to } => {
                 let terms = &mut desk.accounts.get_mut(&accounts[account]).unwrap().terms;
-                terms.daily_limit = Some(Money::from_micros(100_000));
+                let money = to.map(Money::from_micros);
+                match cap {
+                    0 => terms.daily_limit = money,
+                    1 => terms.monthly_limit = money,
+                    2 => terms.burn_rate = to.map(|micros| Rate::from_nanos(micros * 1000)),
+                    3 => terms.max_lines = to.map(|micros| (micros / 1_000_000) as u32),
+                    _ => desk.rules.policy.tenant_calls = to.map(|micros| (micros / 500_000) as u32),
+                }
+                before = uses(&desk);
             }
             _ => {}
         }
-        desk.check_floors();
-        check_caps(&desk, &lowered);
+        check_caps(&before, &uses(&desk));
     }
     for (call, _) in calls {
         desk.settle(call);
@@ -285,33 +366,4 @@ fn live_through(world: World, asked: &Cell<u32>, admitted: &Cell<u32>) -> Result
         prop_assert_eq!(days, charged, "counters can be recomputed from the records, account {}", n);
     }
     Ok(())
-}
-
-proptest! {
-    #[test]
-    fn of_n_calls_as_many_are_granted_as_the_room_has_minimum_asks(
-        rate in 1i64..5_000_000_000, fee in 0i64..200_000, first in 1u32..90, next in 1u32..90,
-        room in 0i64..20_000_000, cap in 0u8..4, n in 1usize..120,
-    ) {
-        let mut desk = Desk::new();
-        let price = Price { rate: Rate::from_nanos(rate), setup_fee: Money::from_micros(fee), first, next, grace: 0 };
-        let plan = PricePlan::flat(price);
-        let limit = Some(Money::from_micros(room));
-        let generous = money("1000000");
-        let (balance, terms) = match cap {
-            0 => (Money::from_micros(room), AccountTerms::default()),
-            1 => (generous, AccountTerms { daily_limit: limit, ..AccountTerms::default() }),
-            2 => (generous, AccountTerms { monthly_limit: limit, ..AccountTerms::default() }),
-            _ => (Money::ZERO, AccountTerms { mode: Mode::Postpaid, credit_limit: limit, ..AccountTerms::default() }),
-        };
-        let anna = desk.account(1, &balance.to_string(), terms);
-        let ask = tollgate_billing::minimum::minimum(&plan, desk.now, 300, 10).unwrap().amount.micros();
-        let asks: Vec<_> = (0..n as i64).map(|call| tollgate_billing::Ask {
-            key: tollgate_billing::AskKey { call: tollgate_types::CallId::from_i64(call), paid_leg: 0, sequence: 0 },
-            give_up_at: tollgate_types::Mono::NEVER,
-            what: What::Hold(Box::new(desk.hold_ask(call, &[(anna, plan.clone())]))),
-        }).collect();
-        let granted = desk.commit(&asks).iter().filter(|outcome| matches!(outcome, Outcome::Held(_))).count();
-        prop_assert_eq!(granted as i64, (room / ask).min(n as i64));
-    }
 }
