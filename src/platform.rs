@@ -27,7 +27,7 @@ use tollgate_actors::carrier::Changed;
 use tollgate_actors::clock::Clock;
 use tollgate_actors::gate::Gate;
 use tollgate_actors::gatekeeper::Gatekeeper;
-use tollgate_actors::journal::{IsWritten, Journal, JournalDoor};
+use tollgate_actors::journal::{IsWritten, Journal};
 use tollgate_actors::ledger::{IsDrained, Ledger, LedgerDoor, LedgerPlans};
 use tollgate_actors::ops::Ops;
 use tollgate_actors::placement::Front;
@@ -117,7 +117,8 @@ impl Platform {
             failing: Arc::default(),
         };
         let ledger = Ledger::open(plans, threads.for_ledger().as_ref());
-        let journal = Journal::open(store.clone(), aside.clone(), clock.clone(), seed.child(13), caretaker.clone());
+        let journal_door = Journal::open(store.clone(), aside.clone(), clock.clone(), seed.child(13), caretaker.clone());
+        let journal = journal_door.post.clone();
         let watched = store.clone();
         let suspected = on(&runtime, async move {
             let now = watched.now().await?;
@@ -147,7 +148,7 @@ impl Platform {
             wires: network.wires.clone(),
             relay: media.handle(),
             ledger: ledger.clone(),
-            journal: JournalDoor(journal.clone()),
+            journal: journal_door,
             watcher: watcher.clone(),
             alerter,
             caretaker: caretaker.clone(),

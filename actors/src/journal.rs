@@ -1,12 +1,13 @@
 //! What is written behind: bindings, so that devices are found again after a restart.
 //!
 //! Kept by the [`Caretaker`]. Holds what is not written yet, one row a binding, the latest word wins; writes it once a second,
-//! aside. Wakes on [`Written`] and [`Tick`]. After a crash of the process at most the last second is lost,
-//! and phones register again by themselves.
+//! aside. Words are laid into an inbox, which wakes nobody: it looks there when a second is over, on [`Tick`]. After a crash of
+//! the process at most the last second is lost, and phones register again by themselves.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tollgate_sip::binding::Binding;
 use tollgate_store::Store;
@@ -21,8 +22,9 @@ use crate::premises::Premises;
 use crate::sip_shard::Tick;
 use crate::supervision::Estate;
 
-/// Words on their way here. What is lost here costs a device one registration interval after a restart.
-const MAILBOX: usize = 65_536;
+/// Words laid down and not yet looked at. What is lost here costs a device one registration interval after a restart.
+const INBOX_MAX: usize = 65_536;
+const MAILBOX: usize = 64;
 /// Rows in one transaction.
 const BATCH_MAX: usize = 512;
 /// Rows waiting for the database; the newest are dropped beyond it.
@@ -39,6 +41,7 @@ pub struct Pages {
     clock: Clock,
     store: Store,
     aside: Aside,
+    inbox: Inbox,
     waiting: Map<(UserId, u32), Word>,
     busy: bool,
     next: Mono,
@@ -46,8 +49,7 @@ pub struct Pages {
 }
 
 /// What became of one binding.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
+#[derive(Clone, Debug)]
 pub struct Written {
     user: UserId,
     number: u32,
@@ -63,14 +65,23 @@ enum Word {
 
 /// The way to the Journal.
 #[derive(Clone)]
-pub struct JournalDoor(pub Post<Journal>);
+pub struct JournalDoor {
+    /// Where it is.
+    pub post: Post<Journal>,
+    inbox: Inbox,
+}
+
+type Inbox = Arc<Mutex<Vec<Written>>>;
 
 impl JournalDoor {
-    /// Hands over a word; a full mailbox drops and counts it.
+    /// Lays down a word; where too many lie it is dropped and counted.
     pub fn write(&self, written: Written) {
-        if self.0.try_send(written).is_err() {
-            metrics::counter!("tollgate_journal_dropped_total").increment(1);
+        let mut inbox = self.inbox.lock();
+        if inbox.len() < INBOX_MAX {
+            return inbox.push(written);
         }
+        drop(inbox);
+        metrics::counter!("tollgate_journal_dropped_total").increment(1);
     }
 }
 
@@ -111,11 +122,13 @@ impl Written {
 
 impl Journal {
     /// Starts it on the current thread, in the care of `caretaker`.
-    pub fn open(store: Store, aside: Aside, clock: Clock, seed: Seed, caretaker: Addr<Caretaker>) -> Post<Journal> {
+    pub fn open(store: Store, aside: Aside, clock: Clock, seed: Seed, caretaker: Addr<Caretaker>) -> JournalDoor {
         let (post, waiting, next) = (Post::empty(), seed.map(), clock.mono() + PAUSE);
-        let pages = Pages { post: post.clone(), clock, store, aside, waiting, busy: false, next, dropped: 0 };
+        let door = JournalDoor { post: post.clone(), inbox: Inbox::default() };
+        let inbox = door.inbox.clone();
+        let pages = Pages { post, clock, store, aside, inbox, waiting, busy: false, next, dropped: 0 };
         pages.succeed(caretaker);
-        post
+        door
     }
 }
 
@@ -134,6 +147,11 @@ impl Bequest for Pages {
 }
 
 impl Pages {
+    /// Words not yet on their way to the database.
+    fn unwritten(&self) -> usize {
+        self.waiting.len() + self.inbox.lock().len()
+    }
+
     fn take(&mut self, written: Written) {
         let key = (written.user, written.number);
         if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&key) {
@@ -153,6 +171,8 @@ impl Pages {
     }
 
     fn flush(&mut self) {
+        let laid_down = std::mem::take(&mut *self.inbox.lock());
+        laid_down.into_iter().for_each(|written| self.take(written));
         if self.busy || self.waiting.is_empty() {
             return;
         }
@@ -198,13 +218,6 @@ impl Actor for Journal {
     type Context = Context<Self>;
 }
 
-impl Handler<Written> for Journal {
-    type Result = ();
-    fn handle(&mut self, written: Written, _: &mut Context<Self>) {
-        self.0.take(written);
-    }
-}
-
 impl Handler<Tick> for Journal {
     type Result = ();
     fn handle(&mut self, tick: Tick, _: &mut Context<Self>) {
@@ -244,13 +257,13 @@ impl Handler<IsWritten> for Journal {
 impl Handler<NextDeadline> for Journal {
     type Result = Option<Mono>;
     fn handle(&mut self, _: NextDeadline, _: &mut Context<Self>) -> Option<Mono> {
-        (!self.0.busy && !self.0.waiting.is_empty()).then_some(self.0.next)
+        (!self.0.busy && self.0.unwritten() > 0).then_some(self.0.next)
     }
 }
 
 impl Handler<Observe> for Journal {
     type Result = MessageResult<Observe>;
     fn handle(&mut self, _: Observe, _: &mut Context<Self>) -> Self::Result {
-        MessageResult::<Observe>(json!({ "waiting": self.0.waiting.len(), "dropped": self.0.dropped }) as Value)
+        MessageResult::<Observe>(json!({ "waiting": self.0.unwritten(), "dropped": self.0.dropped }) as Value)
     }
 }

@@ -277,11 +277,11 @@ fn a_journal_that_dies_is_succeeded_and_writes_on() {
         let evening = evening(house).await;
         house.person(evening.bert).register(900);
         house.exchange().await;
-        house.platform().house.journal.0.try_send(Sabotage).expect("it lives");
+        house.platform().house.journal.post.try_send(Sabotage).expect("it lives");
         house.exchange().await;
         assert!(was_told_of_a_death(house).await);
         house.advance(secs(2)).await;
-        let journal = house.platform().house.journal.0.addr().expect("a journal");
+        let journal = house.platform().house.journal.post.addr().expect("a journal");
         assert_eq!(
             journal.send(Observe).await.expect("it lives")["waiting"],
             0,

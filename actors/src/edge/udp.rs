@@ -85,7 +85,8 @@ async fn read(socket: tokio::net::UdpSocket, local: SocketAddr, front: Front) {
             return;
         }
         let mut batch = Vec::with_capacity(8);
-        while batch.len() < BATCH_MAX {
+        let mut empty = false;
+        while batch.len() < BATCH_MAX && !empty {
             match socket.try_recv_from(&mut buffer) {
                 Ok((length, peer)) => {
                     EdgeCounts::bump(&front.counts().received, 1);
@@ -103,7 +104,7 @@ async fn read(socket: tokio::net::UdpSocket, local: SocketAddr, front: Front) {
                     }
                     batch.push(Raw { bytes: Bytes::copy_from_slice(&buffer[..length]), flow });
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => empty = true,
                 // ICMP errors of what we sent surface on reads; the transactions' timers know better whose they are.
                 Err(_) => continue,
             }
@@ -111,7 +112,10 @@ async fn read(socket: tokio::net::UdpSocket, local: SocketAddr, front: Front) {
         if !batch.is_empty() {
             front.deliver(batch);
         }
-        tokio::task::yield_now().await;
+        // Where nothing is left the wait for more is pause enough.
+        if !empty {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

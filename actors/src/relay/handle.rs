@@ -15,6 +15,7 @@ use tollgate_types::{CallId, Mono, Seed};
 use super::address::Addresses;
 use super::config::{Clock, RelayConfig};
 use super::dials::{Dials, Tuning};
+use super::readiness::Bell;
 use super::shared::{CallStats, Load, SharedCall};
 use super::socket::Told;
 use super::table::{Place, Table};
@@ -81,7 +82,7 @@ pub struct RelayHandle {
 
 #[derive(Debug)]
 enum Thread {
-    Running { orders: Sender<Order>, waker: Arc<mio::Waker>, load: Arc<Load> },
+    Running { orders: Sender<Order>, bell: Arc<Bell>, load: Arc<Load> },
     Told(Bench),
 }
 
@@ -121,8 +122,8 @@ impl Relay {
         for index in 0..count {
             let (orders, waiting) = bounded::<Order>(ORDERS_MOST);
             let place = Place { config, index, count, seed, addresses: addresses.clone(), dials: dials.clone() };
-            let (waker, load, thread) = relay_loop::start(place, clock.clone(), waiting)?;
-            threads.push(Thread::Running { orders, waker, load });
+            let (bell, load, thread) = relay_loop::start(place, clock.clone(), waiting)?;
+            threads.push(Thread::Running { orders, bell, load });
             relay.threads.push(thread);
         }
         relay.handle.threads = threads.into();
@@ -243,8 +244,8 @@ impl Thread {
     fn ask(&self, order: Order) {
         match self {
             Thread::Running { orders, .. } if orders.len() >= ORDERS_MOST / 2 => refuse(order, RelayError::Busy),
-            Thread::Running { orders, waker, .. } => match orders.try_send(order) {
-                Ok(()) => wake(waker),
+            Thread::Running { orders, bell, .. } => match orders.try_send(order) {
+                Ok(()) => wake(bell),
                 Err(TrySendError::Full(order)) => refuse(order, RelayError::Busy),
                 Err(TrySendError::Disconnected(order)) => refuse(order, RelayError::Stopped),
             },
@@ -256,8 +257,8 @@ impl Thread {
     /// blocks, and it cannot die of a packet.
     fn give(&self, order: Order) {
         match self {
-            Thread::Running { orders, waker, .. } => match orders.send(order) {
-                Ok(()) => wake(waker),
+            Thread::Running { orders, bell, .. } => match orders.send(order) {
+                Ok(()) => wake(bell),
                 Err(gone) => refuse(gone.0, RelayError::Stopped),
             },
             Thread::Told(bench) => bench.obey(order),
@@ -321,8 +322,8 @@ fn refuse(order: Order, why: RelayError) {
     }
 }
 
-fn wake(waker: &mio::Waker) {
-    if let Err(error) = waker.wake() {
+fn wake(bell: &Bell) {
+    if let Err(error) = bell.ring() {
         // It still sees the order when the next packet wakes it.
         tracing::error!(%error, "a media thread could not be woken");
     }

@@ -9,6 +9,7 @@ mod config;
 mod dials;
 mod handle;
 mod port_pool;
+pub(crate) mod readiness;
 mod shared;
 pub(crate) mod socket;
 pub(crate) mod table;

@@ -1,10 +1,11 @@
 //! What opens ports: the system, or in a story nobody.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::readiness::Registry;
 
 /// Opens sockets for the table.
 pub trait Binder {
@@ -16,7 +17,7 @@ pub trait Binder {
     fn close(&mut self, socket: Self::Socket);
 }
 
-/// The system's sockets, watched by a media thread's poll.
+/// The system's sockets, watched by a media thread.
 #[derive(Debug)]
 pub struct Watched(pub Registry);
 
@@ -28,9 +29,9 @@ pub struct Told;
 const RECEIVE_BUFFER: usize = 128 * 1024;
 
 impl Binder for Watched {
-    type Socket = mio::net::UdpSocket;
+    type Socket = UdpSocket;
 
-    fn open(&mut self, ip: IpAddr, port: u16, token: usize) -> io::Result<mio::net::UdpSocket> {
+    fn open(&mut self, ip: IpAddr, port: u16, token: usize) -> io::Result<UdpSocket> {
         let address = SocketAddr::new(ip, port);
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
@@ -39,14 +40,14 @@ impl Binder for Watched {
         socket.set_nonblocking(true)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.bind(&address.into())?;
-        let mut socket = mio::net::UdpSocket::from_std(socket.into());
-        self.0.register(&mut socket, Token(token), Interest::READABLE)?;
+        let socket = UdpSocket::from(socket);
+        self.0.watch(&socket, token)?;
         Ok(socket)
     }
 
-    fn close(&mut self, mut socket: mio::net::UdpSocket) {
-        // It is closed either way; then the system forgets it by itself.
-        let _ = self.0.deregister(&mut socket);
+    fn close(&mut self, socket: UdpSocket) {
+        // The system forgets to watch what is closed (epoll(7)).
+        drop(socket);
     }
 }
 

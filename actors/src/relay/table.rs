@@ -48,8 +48,6 @@ pub(crate) struct Open<S> {
     pub line: usize,
     pub leg: Leg,
     pub component: Component,
-    /// More may wait in it than one turn takes; it stands in the loop's list.
-    pub again: bool,
 }
 
 /// One media line of a call.
@@ -265,7 +263,7 @@ impl<B: Binder> Table<B> {
         let entry = self.sockets.vacant_entry();
         let key = entry.key();
         let socket = self.binder.open(ip, port, key)?;
-        entry.insert(Open { socket, line, leg, component, again: false });
+        entry.insert(Open { socket, line, leg, component });
         Ok(key as u32)
     }
 
