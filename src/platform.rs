@@ -117,7 +117,8 @@ impl Platform {
             failing: Arc::default(),
         };
         let ledger = Ledger::open(plans, threads.for_ledger().as_ref());
-        let journal_door = Journal::open(store.clone(), aside.clone(), clock.clone(), seed.child(13), caretaker.clone());
+        let journal_door =
+            Journal::open(store.clone(), aside.clone(), clock.clone(), seed.child(13), caretaker.clone());
         let journal = journal_door.post.clone();
         let watched = store.clone();
         let suspected = on(&runtime, async move {
