@@ -21,6 +21,7 @@ pub fn registry() -> Registry {
         tollgate_settings::rows::books::ROWS,
         tollgate_settings::rows::call::ROWS,
         tollgate_settings::rows::digest::ROWS,
+        tollgate_settings::rows::fixed::ROWS,
         tollgate_settings::rows::media::ROWS,
         tollgate_settings::rows::platform::ROWS,
         tollgate_settings::rows::registrar::ROWS,

@@ -1,0 +1,96 @@
+//! Who must prove himself: settings that can only be safe, and what that means to those who try without proof.
+
+use crate::network::Network;
+use crate::phone::Phone;
+use crate::server::{DOMAIN, Server};
+use crate::stranger::Stranger;
+use crate::world::{CARRIER, NUMBER, add_prepaid, add_user, open_roads};
+
+/// The last status that a request without proof is answered with.
+#[track_caller]
+fn unproven(phone: &mut Phone, method: &str, uri: &str) -> u16 {
+    let headers = phone.plain_request(method, uri, &[]);
+    let body = if method == "INVITE" { phone.sdp() } else { String::new() };
+    phone.send(&format!("{method} {uri} SIP/2.0"), &headers, &body);
+    phone.await_message("an answer", |m| m.status() >= 200).status()
+}
+
+#[test]
+fn what_can_only_be_safe_takes_the_guides_safe_number_and_refuses_the_other_with_the_reason() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    for (name, safe, kept, weak, reason) in [
+        ("allownoauthfork", "3", "auth.unproven_devices = never", "5", "each device of a user proves itself"),
+        ("authfastusers", "1", "auth.proof_of_known_users = always", "0", "a new call is challenged"),
+        ("autocreatereguserstrict", "1", "auth.users_by_register = never", "0", "no REGISTER makes a user"),
+        ("uauthverifypwd", "0", "auth.password_oracle = never", "1", "a full log-in"),
+        ("reusedifferentportreg", "0", "auth.reused_proof = never", "1", "for the request that carries it"),
+        ("allownoauthcalls", "0", "auth.unproven_calls = never", "1", "somebody pays for each call"),
+        ("trustlanip", "0", "auth.trusted_lan = never", "1", "a private address proves nothing"),
+        ("trustsubnet", "false", "auth.trusted_neighbours = never", "true", "others than the one who proved himself"),
+        ("allowtrustedip", "1", "auth.trusted_zone = own", "4", "this machine's control socket"),
+    ] {
+        assert_eq!(server.ok(&["config", "set", name, safe]).trim(), kept);
+        let refused = server.cli(&["config", "set", name, weak]);
+        assert_eq!((refused.status, refused.err.trim().lines().count()), (1, 1), "{refused:?}");
+        assert!(refused.err.contains(name) && refused.err.contains(reason), "{refused:?}");
+        let described = server.ok(&["config", "describe", name]);
+        assert!(described.contains(reason) && described.contains(name), "{described}");
+        assert!(kept.ends_with(server.json(&["config", "get", name])["value"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn proof_given_by_one_device_serves_no_other_device_port_or_call() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    open_roads(&server, net.sip(CARRIER));
+    add_prepaid(&server, "alice", "10.00");
+    let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
+    let mut alice = Phone::udp(&server, net.host(10), "alice");
+    alice.register();
+    let pstn = format!("sip:{NUMBER}@{DOMAIN}");
+    // The device that has just proven itself, under a new Call-ID.
+    assert_eq!(unproven(&mut alice, "INVITE", &pstn), 401);
+    // Another port of its address.
+    let beside = Stranger::at(&server, net.host(10));
+    let invite = beside.ask(&beside.request("INVITE", &pstn, "alice", "")).expect("an answer");
+    assert_eq!(invite.status(), 401, "{invite:#?}");
+    // A second device of the user, and a neighbour in the network.
+    let mut second = Phone::udp(&server, net.host(11), "alice");
+    assert_eq!(unproven(&mut second, "REGISTER", &format!("sip:{DOMAIN}")), 401);
+    assert_eq!(unproven(&mut second, "INVITE", &pstn), 401);
+    assert_eq!(server.rows(&["registration", "list", "--user", "alice"]).len(), 1);
+    carrier.expect_none("a call", std::time::Duration::from_millis(300), |m| m.method() == "INVITE");
+}
+
+#[test]
+fn the_neighbour_of_an_address_that_counts_as_proof_is_challenged() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    open_roads(&server, net.sip(CARRIER));
+    let known = net.host(20).to_string();
+    server.ok(&["trunk", "add", "sender", "--ingress", "--address", &known, "--auth", "ip"]);
+    let pstn = format!("sip:{NUMBER}@{DOMAIN}");
+    let (trunk, neighbour) = (Stranger::at(&server, net.host(20)), Stranger::at(&server, net.host(21)));
+    let status = |who: &Stranger| who.ask(&who.request("INVITE", &pstn, "15550100", "")).expect("an answer").status();
+    assert_ne!(status(&trunk), 401);
+    assert_eq!(status(&neighbour), 401);
+}
+
+#[test]
+fn a_register_makes_no_user_and_unknown_users_are_asked_like_known_ones() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    add_user(&server, "alice", &[]);
+    let ask = |host: u8, name: &str| {
+        let stranger = Stranger::at(&server, net.host(host));
+        stranger
+            .ask(&stranger.request("REGISTER", &format!("sip:{DOMAIN}"), name, "Expires: 300\r\n"))
+            .expect("an answer")
+    };
+    let (known, unknown) = (ask(10, "alice"), ask(11, "nobody"));
+    assert_eq!((known.status(), known.names()), (401, unknown.names()));
+    assert_eq!(known.start, unknown.start);
+    assert_eq!(server.rows(&["user", "list"]).iter().filter(|user| user["name"] == "nobody").count(), 0);
+}
