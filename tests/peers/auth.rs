@@ -94,3 +94,52 @@ fn a_register_makes_no_user_and_unknown_users_are_asked_like_known_ones() {
     assert_eq!(known.start, unknown.start);
     assert_eq!(server.rows(&["user", "list"]).iter().filter(|user| user["name"] == "nobody").count(), 0);
 }
+
+#[test]
+fn a_weak_password_is_refused_when_it_is_chosen_and_the_old_one_stays() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    add_user(&server, "alice-anderson", &["--caller-id", "12025550100"]);
+    let refused = |password: &str, reason: &str| {
+        let said = server.cli(&["user", "set", "alice-anderson", "--password", password]);
+        assert_eq!((said.status, said.err.trim().lines().count()), (1, 1), "{said:?}");
+        assert!(said.err.contains(reason) && !said.err.contains(password), "{said:?}");
+    };
+    refused("elevenchars", "at least 12 characters");
+    refused("alice-anderson", "own name or number");
+    refused("12025550100", "at least 12 characters");
+    refused("password1234", "guesses find it");
+    server.ok(&["config", "set", "minpwdlength", "8"]);
+    refused("12025550100", "own name or number");
+    let mut phone = Phone::udp(&server, net.host(10), "alice-anderson");
+    phone.register();
+    // The guide's lower levels ask less.
+    server.ok(&["config", "set", "validatepassword", "1"]);
+    refused("seven-7", "at least 8 characters");
+    server.ok(&["user", "set", "alice-anderson", "--password", "password1234"]);
+    server.ok(&["config", "set", "validatepassword", "0"]);
+    server.ok(&["user", "set", "alice-anderson", "--password", "four"]);
+    phone.password = "four".to_owned();
+    phone.register();
+}
+
+#[test]
+fn a_new_password_ends_the_old_one_at_the_next_refresh_and_at_the_next_call() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    open_roads(&server, net.sip(CARRIER));
+    add_prepaid(&server, "alice", "10.00");
+    let mut alice = Phone::udp(&server, net.host(10), "alice");
+    alice.register();
+    let refresh = |alice: &mut Phone| {
+        alice.register_with(&[format!("Contact: {}", alice.contact()), "Expires: 3600".to_owned()]).status()
+    };
+    assert_eq!(refresh(&mut alice), 200);
+    server.ok(&["user", "set", "alice", "--password", "mending-4-kettles"]);
+    assert_eq!(refresh(&mut alice), 401);
+    let offer = alice.sdp();
+    let pstn = format!("sip:{NUMBER}@{DOMAIN}");
+    assert_eq!(alice.request("INVITE", &pstn, &pstn, &[], &offer).status(), 401);
+    alice.password = "mending-4-kettles".to_owned();
+    assert_eq!(refresh(&mut alice), 200);
+}

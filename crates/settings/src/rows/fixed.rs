@@ -16,6 +16,8 @@ pub static ROWS: &[&Row] = &[
     &TRUSTED_NEIGHBOURS,
     &TRUSTED_USER_ADDRESSES,
     &TRUSTED_ZONE,
+    &CACHED_PROOF,
+    &SEALED_PASSWORDS,
 ];
 
 const ALWAYS: Literal = Literal::Word("always");
@@ -86,6 +88,18 @@ pub static TRUSTED_ZONE: Row = Row::word("auth.trusted_zone", "own", &["own"])
     .because("administrators come by this machine's control socket, never by an address alone")
     .help("From where administration is taken without a log-in: this machine's control socket");
 
+/// The guide's 1 keeps a log-in for the same address and port for a moment: asking again is as quick here.
+pub static CACHED_PROOF: Row = Row::never("auth.cached_proof")
+    .aliases(&[Alias::levels("cacheregistrations", &[(0, NEVER), (1, NEVER)])])
+    .because("each request is judged by the password of that moment, so a change counts at once")
+    .help("Is a log-in remembered beyond its request");
+
+/// HA1s, under a key that is not in the database.
+pub static SEALED_PASSWORDS: Row = Row::always("auth.sealed_passwords")
+    .aliases(&[Alias::levels("securepasswords", &[(1, ALWAYS), (2, ALWAYS)])])
+    .because("no password is kept: what digest needs of it is sealed with a key outside the database")
+    .help("Is what is kept of passwords useless to who reads the database");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,9 +128,12 @@ mod tests {
             ("treatusersasknownip", "0", "auth.trusted_user_addresses = never", "1", "never the proof"),
             ("allowtrustedip", "1", "auth.trusted_zone = own", "4", "control socket"),
             ("allowtrustedip", "0", "auth.trusted_zone = own", "3", "control socket"),
+            ("cacheregistrations", "1", "auth.cached_proof = never", "2", "counts at once"),
+            ("securepasswords", "1", "auth.sealed_passwords = always", "0", "no password is kept"),
             ("auth.unproven_calls", "never", "auth.unproven_calls = never", "always", "somebody pays"),
             ("strongdigestauth", "2", "digest.strictness = replay", "0", "expected one of 1 (signed)"),
             ("strongdigestauth", "3", "digest.strictness = bound", "4", "expected one of 1 (signed)"),
+            ("validatepassword", "2", "digest.password_check = strong", "3", "expected one of 0 (none)"),
             ("useshadigestauth", "2", "digest.algorithms = sha", "3", "expected one of 0 (md5)"),
         ] {
             let (row, value) = registry.parse(name, safe).unwrap_or_else(|mistake| panic!("{mistake}"));
