@@ -143,3 +143,43 @@ fn a_new_password_ends_the_old_one_at_the_next_refresh_and_at_the_next_call() {
     alice.password = "mending-4-kettles".to_owned();
     assert_eq!(refresh(&mut alice), 200);
 }
+
+#[test]
+fn a_user_registered_by_tcp_calls_by_nothing_weaker_and_by_more_or_less_as_the_operator_wishes() {
+    let net = Network::lease();
+    let server = Server::at(&net).start();
+    open_roads(&server, net.sip(CARRIER));
+    add_prepaid(&server, "alice", "10.00");
+    let mut carrier = Phone::udp(&server, net.host(CARRIER), "carrier");
+    let mut stream = Phone::tcp(&server, "alice");
+    let mut datagrams = Phone::udp(&server, net.host(10), "alice");
+    let pstn = format!("sip:{NUMBER}@{DOMAIN}");
+    // Who has not registered anywhere may call by any way.
+    let may_call = |phone: &mut Phone, carrier: &mut Phone| {
+        let offer = phone.sdp();
+        let invite = phone.invite(NUMBER, &[], &offer);
+        carrier.pick_up();
+        let (mut dialog, _) = phone.await_answer(&invite);
+        phone.hang_up(&mut dialog);
+        carrier.await_bye();
+    };
+    may_call(&mut datagrams, &mut carrier);
+    stream.register();
+    let offer = datagrams.sdp();
+    assert_eq!(datagrams.request("INVITE", &pstn, &pstn, &[], &offer).status(), 403);
+    let text = ["Content-Type: text/plain".to_owned()];
+    let to = format!("sip:alice@{DOMAIN}");
+    assert_eq!(datagrams.request("MESSAGE", &to, &to, &text, "hello").status(), 403);
+    may_call(&mut stream, &mut carrier);
+    server.ok(&["config", "set", "stricttransport", "0"]);
+    may_call(&mut datagrams, &mut carrier);
+    // Registered by datagrams too, from there: at 2 not from another address.
+    datagrams.register();
+    server.ok(&["config", "set", "stricttransport", "2"]);
+    may_call(&mut datagrams, &mut carrier);
+    let mut elsewhere = Phone::udp(&server, net.host(11), "alice");
+    let offer = elsewhere.sdp();
+    assert_eq!(elsewhere.request("INVITE", &pstn, &pstn, &[], &offer).status(), 403);
+    server.ok(&["config", "set", "stricttransport", "1"]);
+    may_call(&mut elsewhere, &mut carrier);
+}
