@@ -18,6 +18,7 @@ pub static ROWS: &[&Row] = &[
     &TRUSTED_ZONE,
     &CACHED_PROOF,
     &SEALED_PASSWORDS,
+    &FORWARDED_ADDRESS,
 ];
 
 const ALWAYS: Literal = Literal::Word("always");
@@ -100,6 +101,12 @@ pub static SEALED_PASSWORDS: Row = Row::always("auth.sealed_passwords")
     .because("no password is kept: what digest needs of it is sealed with a key outside the database")
     .help("Is what is kept of passwords useless to who reads the database");
 
+/// A B2BUA writes its own Via, Contact, Call-ID and media addresses.
+pub static FORWARDED_ADDRESS: Row = Row::never("auth.forwarded_address")
+    .aliases(&[Alias::levels("forwardclientaddress", &[(0, NEVER)])])
+    .because("both sides of a call see this platform's address alone")
+    .help("Is a caller's address told to the one called");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +136,7 @@ mod tests {
             ("allowtrustedip", "1", "auth.trusted_zone = own", "4", "control socket"),
             ("allowtrustedip", "0", "auth.trusted_zone = own", "3", "control socket"),
             ("cacheregistrations", "1", "auth.cached_proof = never", "2", "counts at once"),
+            ("forwardclientaddress", "0", "auth.forwarded_address = never", "1", "address alone"),
             ("securepasswords", "1", "auth.sealed_passwords = always", "0", "no password is kept"),
             ("auth.unproven_calls", "never", "auth.unproven_calls = never", "always", "somebody pays"),
             ("strongdigestauth", "2", "digest.strictness = replay", "0", "expected one of 1 (signed)"),
