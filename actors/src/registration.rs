@@ -11,7 +11,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tollgate_call::{Event, Place, Query};
-use tollgate_sip::binding::{Binding, Bindings, Change, Outcome, Parts, Register as Wishes};
+use tollgate_sip::binding::{Binding, Bindings, Change, Outcome, Parts, Register as Wishes, Road};
 use tollgate_sip::dialog::next_hop;
 use tollgate_sip::uri::Uri;
 use tollgate_sip::wire::{Message as SipMessage, Name, ResponseBuilder};
@@ -211,6 +211,10 @@ impl Registration {
         self.reply(message, flow, 401, None, |builder| builder.headers(Name::WwwAuthenticate, challenges));
     }
 
+    fn tell_presence(&self) {
+        self.house.presence.set(self.user, self.bindings.iter().map(|binding| Road::from(&binding.flow)).collect());
+    }
+
     /// Tells the journal, and has the wheel wake us at the next deadline.
     fn changed(&mut self, changes: &[Change], now: Mono, ctx: &mut Context<Registration>) {
         for change in changes {
@@ -223,7 +227,7 @@ impl Registration {
                 self.write(&change);
             }
         }
-        self.house.presence.set(self.user, self.bindings.len());
+        self.tell_presence();
         self.settle();
         if self.bindings.is_empty() {
             let home = self.house.shards().by_index(usize::from(self.shard));
@@ -321,7 +325,7 @@ impl Actor for Registration {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         if !self.bindings.is_empty() {
-            self.house.presence.set(self.user, self.bindings.len());
+            self.tell_presence();
             self.settle();
             self.enrol(self.house.clock.mono(), ctx);
         }

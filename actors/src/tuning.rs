@@ -21,6 +21,7 @@ pub fn registry() -> Registry {
         tollgate_settings::rows::books::ROWS,
         tollgate_settings::rows::call::ROWS,
         tollgate_settings::rows::digest::ROWS,
+        tollgate_settings::rows::fixed::ROWS,
         tollgate_settings::rows::media::ROWS,
         tollgate_settings::rows::platform::ROWS,
         tollgate_settings::rows::registrar::ROWS,
@@ -51,6 +52,8 @@ pub struct Tuned {
     pub algorithms: Algorithms,
     /// Registrations.
     pub registrar: binding::Policy,
+    /// By which ways registered users may come.
+    pub strict_transport: binding::Strict,
     /// Calls that begin from now on.
     pub call: Arc<CallPolicy>,
     /// Retry-After of a 503, in seconds.
@@ -104,6 +107,7 @@ impl Tuned {
                 _ => Algorithms::MD5,
             },
             registrar: binding::Policy::of(values),
+            strict_transport: binding::Strict::of(values),
             call: Arc::new(CallPolicy::read(values, host)),
             retry_after: values.duration(&sip::RETRY_AFTER).as_secs().max(1),
             keepalive: values.duration_or_off(&sip::KEEPALIVE),

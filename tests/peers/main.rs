@@ -21,6 +21,7 @@ mod wire;
 mod world;
 
 mod audio;
+mod auth;
 mod away;
 mod books;
 mod calls;

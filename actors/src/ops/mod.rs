@@ -35,6 +35,7 @@ mod bad_input;
 mod defaults;
 mod field;
 mod living;
+mod password;
 mod shown;
 #[cfg(test)]
 mod stories;

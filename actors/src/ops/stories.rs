@@ -74,6 +74,18 @@ async fn mistakes_get_one_line_and_leave_nothing() {
         ("user add carol --deck buy", "--deck: buy is a buy deck, a sell deck is expected"),
         ("user add carol --password short", "--password: at least 12 characters are expected (digest.password_min)"),
         (
+            "user add caroline-smith --password caroline-smith",
+            "--password: the user's own name or number is no password (digest.password_check)",
+        ),
+        (
+            "user set anna --caller-id 12025550100 --password 1202555010012025550100",
+            "--password: the user's own name or number is no password (digest.password_check)",
+        ),
+        (
+            "user set anna --password passwordpassword",
+            "--password: some 7 guesses find it, one that withstands 100000000 is expected (digest.password_check)",
+        ),
+        (
             "user add carol --kind boss",
             "--kind: \"boss\" is no kind of user: enduser, traffic-sender, reseller, support or admin",
         ),

@@ -235,7 +235,7 @@ impl Ops {
         let (followed, template) = self.with_followed(&user, &set.terms).await?;
         let said = Said::read(self, &followed.terms).await?;
         let secret = match &set.terms.password {
-            Some(password) => Some(self.secret_of(&user.terms.name, password).await?),
+            Some(password) => Some(self.secret_of(&said.beside(&user.terms), password).await?),
             None => None,
         };
         let changed = users::edit(&self.store, by, &set.name, |user, account| {

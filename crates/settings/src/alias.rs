@@ -114,7 +114,7 @@ impl Alias {
                     .iter()
                     .map(|(level, value)| format!("{level} ({})", Value::from(*value).print(row)))
                     .collect();
-                format!("one of {}", levels.join(", "))
+                if let [only] = &levels[..] { only.clone() } else { format!("one of {}", levels.join(", ")) }
             }
         };
         if !self.off.is_empty() && row.may_be_off {

@@ -16,6 +16,7 @@ pub fn expects(row: &Row) -> String {
         Kind::Duration { .. } => "a duration such as 30s, 5m or 1d".to_owned(),
         Kind::Money => "an amount such as 12.50, not below 0".to_owned(),
         Kind::Multiplier { .. } => "a decimal factor such as 1.5".to_owned(),
+        Kind::Word([only]) => (*only).to_owned(),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
         Kind::List { most, entry } => format!("{} with commas between, at most {most}", entry.expected),
         Kind::Text { most } => format!("one line of text of at most {most} bytes"),
@@ -55,6 +56,9 @@ pub fn describe(row: &Row, current: &Value) -> String {
         }
     }
     line("expects", &expects(row));
+    if !row.because.is_empty() {
+        line("because", row.because);
+    }
     line(
         "effect",
         match row.effect {

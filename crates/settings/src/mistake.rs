@@ -29,12 +29,17 @@ pub enum Mistake {
 
 impl Mistake {
     pub(crate) fn value(row: &'static Row, text: &str) -> Mistake {
-        Mistake::BadValue { name: row.name, value: cut(text), expected: describe::expects(row) }
+        Mistake::BadValue { name: row.name, value: cut(text), expected: reasoned(row, describe::expects(row)) }
     }
 
     pub(crate) fn alias(row: &'static Row, alias: &Alias, text: &str) -> Mistake {
-        Mistake::BadValue { name: alias.name, value: cut(text), expected: alias.expects(row) }
+        Mistake::BadValue { name: alias.name, value: cut(text), expected: reasoned(row, alias.expects(row)) }
     }
+}
+
+/// What is expected, and why where it cannot be chosen.
+fn reasoned(row: &Row, expected: String) -> String {
+    if row.because.is_empty() { expected } else { format!("{expected}; {}", row.because) }
 }
 
 fn cut(text: &str) -> String {

@@ -350,6 +350,7 @@ mod tests {
             rows::books::ROWS,
             rows::sip::ROWS,
             rows::digest::ROWS,
+            rows::fixed::ROWS,
             rows::registrar::ROWS,
             rows::media::ROWS,
             rows::call::ROWS,

@@ -26,6 +26,8 @@ pub struct Row {
     pub loadtest: Option<Literal>,
     /// One line for the person who sets it.
     pub help: &'static str,
+    /// Why it may be nothing else, said with each refusal; empty where the range says it.
+    pub because: &'static str,
     /// When a change takes effect.
     pub effect: Effect,
 }
@@ -146,6 +148,7 @@ impl Row {
             hardened: None,
             loadtest: None,
             help: "",
+            because: "",
             effect: Effect::Live,
         }
     }
@@ -180,6 +183,16 @@ impl Row {
     /// One of `words`.
     pub const fn word(name: &'static str, default: &'static str, words: &'static [&'static str]) -> Row {
         Row::of(name, Kind::Word(words), Literal::Word(default))
+    }
+
+    /// What is always done here, whatever the guide lets one choose.
+    pub const fn always(name: &'static str) -> Row {
+        Row::word(name, "always", &["always"])
+    }
+
+    /// What is never done here, whatever the guide lets one choose.
+    pub const fn never(name: &'static str) -> Row {
+        Row::word(name, "never", &["never"])
     }
 
     /// A list with at most `most` entries.
@@ -226,6 +239,12 @@ impl Row {
     /// The line for the person who sets it.
     pub const fn help(mut self, help: &'static str) -> Row {
         self.help = help;
+        self
+    }
+
+    /// Why it may be nothing else: completes a refusal after a semicolon.
+    pub const fn because(mut self, why: &'static str) -> Row {
+        self.because = why;
         self
     }
 

@@ -6,7 +6,6 @@ use tollgate_billing::{AccountKind, Mode, Zone};
 use tollgate_routing::country::Country;
 use tollgate_routing::emergency::Emergencies;
 use tollgate_routing::{AuthMode, EarlyMedia, Ha1s, UserKind};
-use tollgate_settings::rows::digest::PASSWORD_MIN;
 use tollgate_sip::digest::Ha1Set;
 use tollgate_store::users::{self, NewSecret, Payer, UserTerms};
 use tollgate_store::{accounts, decks};
@@ -14,6 +13,7 @@ use tollgate_types::{AccountId, Currency, DeckId, E164, Money, Rate, UserId};
 
 use super::super::Ops;
 use super::super::field::{self, Misfit, Read};
+use super::super::password;
 use super::{Add, Terms};
 
 /// A user to be made.
@@ -173,6 +173,15 @@ impl Said {
         put(&mut money.burn_rate, self.burn_rate);
     }
 
+    /// The user with the numbers that were said just now: what his password may not be.
+    pub fn beside(&self, user: &UserTerms) -> UserTerms {
+        let mut user = user.clone();
+        put(&mut user.extension, self.extension.clone());
+        put(&mut user.caller_id, self.caller_id);
+        put(&mut user.verified, self.verified.clone());
+        user
+    }
+
     /// The first option that belongs to an account, where the account is somebody else's.
     fn of_account(&self) -> Option<&'static str> {
         [
@@ -253,25 +262,18 @@ impl Ops {
                 (made.clone(), Some(made))
             }
         };
-        let secret = self.secret_of(&add.name, &password).await?;
+        let secret = self.secret_of(&terms, &password).await?;
         Ok(New { terms, payer, secret, opening: opening.filter(|amount| *amount != Money::ZERO), shown })
     }
 
-    /// What a password leaves behind; one that is easily guessed is refused.
-    pub(super) async fn secret_of(&self, name: &str, password: &str) -> Result<NewSecret, Misfit> {
+    /// What a password leaves behind; one that is easily guessed, by what is known of the user, is refused.
+    pub(super) async fn secret_of(&self, user: &UserTerms, password: &str) -> Result<NewSecret, Misfit> {
         let values = self.values().await.map_err(|refused| Misfit::new("password", refused))?;
-        let least = usize::try_from(values.integer(&PASSWORD_MIN)).unwrap_or(usize::MAX);
-        if password.chars().count() < least {
-            return Err(Misfit::new(
-                "password",
-                format!("at least {least} characters are expected ({})", PASSWORD_MIN.name),
-            ));
-        }
-        if password.chars().any(char::is_control) || password.eq_ignore_ascii_case(name) {
-            return Err(Misfit::new("password", "control characters, and the name itself, are no password"));
-        }
         let realm = &self.snapshots.host.domain;
-        Ok(NewSecret { realm: realm.to_string(), ha1: ha1s(name, realm, password) })
+        if let Some(fault) = password::fault(&values, password, &password::known_of(user, realm)) {
+            return Err(Misfit::new("password", fault));
+        }
+        Ok(NewSecret { realm: realm.to_string(), ha1: ha1s(&user.name, realm, password) })
     }
 }
 

@@ -5,7 +5,8 @@ use crate::alias::Alias;
 use crate::row::{Literal, Row};
 
 /// All rows of this file.
-pub static ROWS: &[&Row] = &[&ALGORITHMS, &STRICTNESS, &NONCE_LIFETIME, &NONCE_USES, &BIND_TO_SOURCE, &PASSWORD_MIN];
+pub static ROWS: &[&Row] =
+    &[&ALGORITHMS, &STRICTNESS, &NONCE_LIFETIME, &NONCE_USES, &BIND_TO_SOURCE, &PASSWORD_MIN, &PASSWORD_CHECK];
 
 /// RFC 8760. Phones in the field give up on a challenge they do not know even where one they know stands beside it (libre 1.1,
 /// sipp 3.6), so MD5 stands alone unless the operator knows his phones.
@@ -45,3 +46,11 @@ pub static PASSWORD_MIN: Row = Row::integer("digest.password_min", 12, 4, 64, "c
     .aliases(&[Alias::same("minpwdlength")])
     .hardened(Literal::Integer(16))
     .help("Shortest SIP secret taken; a generated one has 20 characters");
+
+/// A weak one is refused when it is chosen, not found when it is used.
+pub static PASSWORD_CHECK: Row = Row::word("digest.password_check", "strong", &["none", "length", "strong"])
+    .aliases(&[Alias::levels(
+        "validatepassword",
+        &[(0, Literal::Word("none")), (1, Literal::Word("length")), (2, Literal::Word("strong"))],
+    )])
+    .help("What a chosen SIP secret must be: anything; long enough; also neither the user's name or number nor soon guessed");

@@ -3,6 +3,7 @@
 pub mod books;
 pub mod call;
 pub mod digest;
+pub mod fixed;
 pub mod media;
 pub mod platform;
 pub mod registrar;

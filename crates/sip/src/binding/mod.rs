@@ -7,6 +7,7 @@
 mod apply;
 mod entry;
 mod register;
+mod road;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use tollgate_types::{Flow, Mono, Transport};
 
 pub use entry::{Binding, Parts};
 pub use register::{BadRegister, Register, Wanted, Wish};
+pub use road::{Road, Strict};
 
 use crate::uri::Uri;
 
