@@ -88,9 +88,7 @@ impl SipShard {
         match self.identify(&message, &flow) {
             Sender::Challenge { stale, offered } => self.challenge(&message, &flow, stale, &offered),
             Sender::Refused(status) => self.answer_alone(&message, &flow, status),
-            Sender::User { user, .. } if !self.comes_as_registered(&user, &message, &flow) => {
-                self.answer_alone(&message, &flow, 403);
-            }
+            sender if !self.comes_as_registered(&sender, &message, &flow) => self.answer_alone(&message, &flow, 403),
             sender => {
                 let helps = may_help && self.asks_for_help(&sender, &message);
                 if !helps && !open {
@@ -106,9 +104,10 @@ impl SipShard {
     }
 
     /// Does a registered user come by a way that his registrations allow? Help is called by any.
-    fn comes_as_registered(&self, user: &User, message: &Message, flow: &Flow) -> bool {
+    fn comes_as_registered(&self, sender: &Sender, message: &Message, flow: &Flow) -> bool {
+        let Sender::User { user, .. } = sender else { return true };
         let strict = self.house.tuned.load().strict_transport;
-        let comes = self.house.presence.allows(user.id, flow, strict) || self.asks_for_help(user, message);
+        let comes = self.house.presence.allows(user.id, flow, strict) || self.asks_for_help(sender, message);
         if !comes {
             metrics::counter!("tollgate_other_ways_refused_total").increment(1);
         }
