@@ -103,15 +103,22 @@ impl SipShard {
         }
     }
 
-    /// Does a registered user come by a way that his registrations allow? Help is called by any.
+    /// Does a registered user call by a way that his registrations allow? Help is called by any.
     fn comes_as_registered(&self, sender: &Sender, message: &Message, flow: &Flow) -> bool {
-        let Sender::User { user, .. } = sender else { return true };
+        match sender {
+            Sender::User { user, .. } => self.keeps_its_way(user, flow) || self.asks_for_help(sender, message),
+            _ => true,
+        }
+    }
+
+    /// Is the way one that the user's registrations allow (`registrar.strict_transport`)?
+    fn keeps_its_way(&self, user: &User, flow: &Flow) -> bool {
         let strict = self.house.tuned.load().strict_transport;
-        let comes = self.house.presence.allows(user.id, flow, strict) || self.asks_for_help(sender, message);
-        if !comes {
+        let keeps = self.house.presence.allows(user.id, flow, strict);
+        if !keeps {
             metrics::counter!("tollgate_other_ways_refused_total").increment(1);
         }
-        comes
+        keeps
     }
 
     /// A request outside any dialog, in a transaction of its own.

@@ -66,7 +66,7 @@ impl SipShard {
         ctx: &mut Context<SipShard>,
     ) {
         let sender = match self.identify(&message, &flow) {
-            Sender::User { user, .. } if user.enabled && self.comes_as_registered(&user, &message, &flow) => user,
+            Sender::User { user, .. } if user.enabled && self.keeps_its_way(&user, &flow) => user,
             Sender::Challenge { stale, offered } => {
                 self.layer.forget(key);
                 return self.challenge(&message, &flow, stale, &offered);
