@@ -95,9 +95,9 @@ pub fn wishes(theft: Theft, town: &Town, dice: &mut Dice) -> Vec<Wish> {
                 want(theft.begins() - 1, 3 * 3600 + n * 5, 0, BAIT, dice.number(LONDON, 7), 2, None);
             }
             for night in 0..3 {
-                for n in 0..4 * 360 {
+                for n in 0..4 * 180 {
                     let (callee, shown) = (dice.number("252", 9), dice.number(LONDON, 7));
-                    want(theft.begins() + night, 3600 + n * 10, 1 + n / 360, &shown, callee, 3, Some(600));
+                    want(theft.begins() + night, 3600 + n * 20, 1 + n / 180, &shown, callee, 3, Some(600));
                 }
             }
         }
